@@ -1,0 +1,12 @@
+/* SPDX-FileCopyrightText: 2026 The libvhu authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#define VHU_INSIDE
+
+#include "vhu-version.h"
+#include "vhu-version-info.h"
+#include "vhu-version-macros.h"
+
+#undef VHU_INSIDE
