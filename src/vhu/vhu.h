@@ -5,6 +5,9 @@
 
 #define VHU_INSIDE
 
+#include "vhu-enum-types.h"
+#include "vhu-enums.h"
+#include "vhu-error.h"
 #include "vhu-version.h"
 #include "vhu-version-info.h"
 #include "vhu-version-macros.h"
