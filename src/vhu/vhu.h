@@ -11,5 +11,6 @@
 #include "vhu-version.h"
 #include "vhu-version-info.h"
 #include "vhu-version-macros.h"
+#include "vhu-worker.h"
 
 #undef VHU_INSIDE
