@@ -8,6 +8,8 @@
 #include "vhu-enum-types.h"
 #include "vhu-enums.h"
 #include "vhu-error.h"
+#include "vhu-memory-region.h"
+#include "vhu-memory.h"
 #include "vhu-version.h"
 #include "vhu-version-info.h"
 #include "vhu-version-macros.h"
