@@ -40,7 +40,9 @@ fd_is_eventfd (int fd)
   return g_str_equal (target, "anon_inode:[eventfd]");
 }
 
-/* A description of our own, so that O_NONBLOCK is ours to set. */
+/* A description of our own, so that O_NONBLOCK is ours to set. What we write to
+ * is opened for reading as well: a pipe that has a reader raises no SIGPIPE,
+ * whatever the front-end does with its own end. */
 static int
 reopen_pipe (int         fd,
              VhuEventUse use)
@@ -48,7 +50,7 @@ reopen_pipe (int         fd,
   char path[64];
 
   g_snprintf (path, sizeof path, "/proc/self/fd/%d", fd);
-  return open (path, (use == VHU_EVENT_READ ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_CLOEXEC);
+  return open (path, (use == VHU_EVENT_READ ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_CLOEXEC);
 }
 
 static VhuEvent *

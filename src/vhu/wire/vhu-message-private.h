@@ -52,7 +52,8 @@ gboolean vhu_message_needs_reply (const VhuMessage  *self);
 /* Payload readers: size and values that no negotiation can make legal are
  * checked (VHU_ERROR_BAD_MESSAGE for a wrong size or descriptor count,
  * VHU_ERROR_BAD_VALUE for a wrong value); out-parameters are written only on
- * success. */
+ * success. Only the readers of vring events and memory tables look at the
+ * descriptors: the others leave that to vhu_message_expect_fds(). */
 gboolean vhu_message_expect_fds  (const VhuMessage  *self,
                                   guint              minimum,
                                   guint              maximum,
@@ -77,7 +78,9 @@ gboolean vhu_message_read_vring_event
                                   guint             *index,
                                   gboolean          *has_fd,
                                   GError           **error);
-/* Checks n_regions against payload size and descriptor count. */
+/* Checks n_regions against payload size and descriptor count. All that can be
+ * wrong with it but a missing head is VHU_ERROR_BAD_VALUE: the table is refused,
+ * the old one stays. */
 gboolean vhu_message_read_memory_table
                                  (const VhuMessage  *self,
                                   VhuMemoryTable    *table,

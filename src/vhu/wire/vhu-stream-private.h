@@ -42,7 +42,7 @@ void             vhu_stream_free        (VhuStream        *self);
 GSocket         *vhu_stream_get_socket  (VhuStream        *self);
 
 /* Makes *@message the next message if it is all there; *@message must be empty
- * and belongs to the caller afterwards. */
+ * and belongs to the caller afterwards. @error is set with STATUS_ERROR only. */
 VhuStreamStatus  vhu_stream_receive     (VhuStream        *self,
                                          VhuMessage       *message,
                                          GError          **error);
@@ -51,7 +51,8 @@ gboolean         vhu_stream_in_message  (VhuStream        *self);
 
 /* Sends, or queues what the socket does not take; the descriptors stay the
  * message's, and are dup'ed if they have to wait. FALSE when the socket is dead
- * or more than 1 MiB would wait (a peer that sends but does not read). */
+ * or more than 1 MiB, or 64 descriptors, would wait (a peer that sends but does
+ * not read); the stream is dead then. */
 gboolean         vhu_stream_send        (VhuStream        *self,
                                          const VhuMessage *message,
                                          GError          **error);
