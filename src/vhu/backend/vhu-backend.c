@@ -3,13 +3,8 @@
 
 #include "config.h"
 
-#include "vhu-backend-private.h"
+#include "vhu-backend-internal-private.h"
 
-#include <string.h>
-
-#include "vhu-error.h"
-
-#define MAX_CONFIG_SIZE 256
 #define MAX_QUEUES 1024
 #define MAX_QUEUE_SIZE 32768
 #define DEFAULT_QUEUE_SIZE 256
@@ -46,30 +41,6 @@
  * Since: 0.1
  */
 
-typedef struct
-{
-  guint device_id;
-  char *kind;
-  guint n_queues;
-  guint queue_size;
-
-  GMutex user_lock; /* offered to subclasses; never taken here */
-
-  GMutex lock; /* a leaf: nothing is called while it is held */
-  guint64 offered;
-  guint64 offered_protocol;
-  guint64 negotiated;
-  guint64 negotiated_protocol;
-  GByteArray *config;
-  guint8 config_writable[MAX_CONFIG_SIZE];
-  VhuFrontendChannel *frontend_channel;
-  gboolean frozen;
-  const VhuBackendObserver *observer;
-  gpointer observer_data;
-
-  guint64 n_errors; /* atomic */
-} VhuBackendPrivate;
-
 enum
 {
   PROP_0,
@@ -84,80 +55,10 @@ static GParamSpec *properties[N_PROPS];
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (VhuBackend, vhu_backend, G_TYPE_OBJECT)
 
-static inline VhuBackendPrivate *
-get_private (VhuBackend *self)
+VhuBackendPrivate *
+vhu_backend_get_private (VhuBackend *self)
 {
   return vhu_backend_get_instance_private (self);
-}
-
-static guint64
-bit_mask (guint bit)
-{
-  return G_GUINT64_CONSTANT (1) << bit;
-}
-
-/* Sets or clears one bit of a mask that is no longer changed once frozen. */
-static void
-change_offer (VhuBackend *self,
-              guint64    *mask,
-              guint       bit,
-              gboolean    offered)
-{
-  VhuBackendPrivate *priv = get_private (self);
-  gboolean frozen;
-
-  g_mutex_lock (&priv->lock);
-  frozen = priv->frozen;
-  if (!frozen && offered)
-    *mask |= bit_mask (bit);
-  else if (!frozen)
-    *mask &= ~bit_mask (bit);
-  g_mutex_unlock (&priv->lock);
-
-  if (frozen)
-    g_critical ("feature %u of a %s backend is changed while it is served",
-                bit, G_OBJECT_TYPE_NAME (self));
-}
-
-static guint64
-read_mask (VhuBackend    *self,
-           const guint64 *mask)
-{
-  VhuBackendPrivate *priv = get_private (self);
-  guint64 value;
-
-  g_mutex_lock (&priv->lock);
-  value = *mask;
-  g_mutex_unlock (&priv->lock);
-  return value;
-}
-
-static void
-write_mask (VhuBackend *self,
-            guint64    *mask,
-            guint64     value)
-{
-  VhuBackendPrivate *priv = get_private (self);
-
-  g_mutex_lock (&priv->lock);
-  *mask = value;
-  g_mutex_unlock (&priv->lock);
-}
-
-static void
-tell_config_changed (VhuBackend *self)
-{
-  VhuBackendPrivate *priv = get_private (self);
-  const VhuBackendObserver *observer;
-  gpointer observer_data;
-
-  g_mutex_lock (&priv->lock);
-  observer = priv->observer;
-  observer_data = priv->observer_data;
-  g_mutex_unlock (&priv->lock);
-
-  if (observer != NULL)
-    observer->config_changed (self, observer_data);
 }
 
 /* The defaults of the virtual methods. */
@@ -295,7 +196,7 @@ vhu_backend_get_property (GObject    *object,
                           GValue     *value,
                           GParamSpec *pspec)
 {
-  VhuBackendPrivate *priv = get_private (VHU_BACKEND (object));
+  VhuBackendPrivate *priv = vhu_backend_get_private (VHU_BACKEND (object));
 
   switch (prop_id)
     {
@@ -326,7 +227,7 @@ vhu_backend_set_property (GObject      *object,
                           const GValue *value,
                           GParamSpec   *pspec)
 {
-  VhuBackendPrivate *priv = get_private (VHU_BACKEND (object));
+  VhuBackendPrivate *priv = vhu_backend_get_private (VHU_BACKEND (object));
 
   switch (prop_id)
     {
@@ -354,7 +255,7 @@ vhu_backend_set_property (GObject      *object,
 static void
 vhu_backend_dispose (GObject *object)
 {
-  VhuBackendPrivate *priv = get_private (VHU_BACKEND (object));
+  VhuBackendPrivate *priv = vhu_backend_get_private (VHU_BACKEND (object));
 
   g_clear_object (&priv->frontend_channel);
 
@@ -364,7 +265,7 @@ vhu_backend_dispose (GObject *object)
 static void
 vhu_backend_finalize (GObject *object)
 {
-  VhuBackendPrivate *priv = get_private (VHU_BACKEND (object));
+  VhuBackendPrivate *priv = vhu_backend_get_private (VHU_BACKEND (object));
 
   g_clear_pointer (&priv->kind, g_free);
   g_clear_pointer (&priv->config, g_byte_array_unref);
@@ -457,19 +358,19 @@ vhu_backend_class_init (VhuBackendClass *klass)
 static void
 vhu_backend_init (VhuBackend *self)
 {
-  VhuBackendPrivate *priv = get_private (self);
+  VhuBackendPrivate *priv = vhu_backend_get_private (self);
 
   g_mutex_init (&priv->user_lock);
   g_mutex_init (&priv->lock);
   priv->config = g_byte_array_new ();
-  priv->offered = bit_mask (VHU_FEATURE_VERSION_1) |
-                  bit_mask (VHU_FEATURE_INDIRECT_DESC) |
-                  bit_mask (VHU_FEATURE_EVENT_IDX);
-  priv->offered_protocol = bit_mask (VHU_PROTOCOL_FEATURE_MQ) |
-                           bit_mask (VHU_PROTOCOL_FEATURE_REPLY_ACK) |
-                           bit_mask (VHU_PROTOCOL_FEATURE_BACKEND_REQ) |
-                           bit_mask (VHU_PROTOCOL_FEATURE_RESET_DEVICE) |
-                           bit_mask (VHU_PROTOCOL_FEATURE_CONFIGURE_MEM_SLOTS);
+  priv->offered = vhu_backend_bit (VHU_FEATURE_VERSION_1) |
+                  vhu_backend_bit (VHU_FEATURE_INDIRECT_DESC) |
+                  vhu_backend_bit (VHU_FEATURE_EVENT_IDX);
+  priv->offered_protocol = vhu_backend_bit (VHU_PROTOCOL_FEATURE_MQ) |
+                           vhu_backend_bit (VHU_PROTOCOL_FEATURE_REPLY_ACK) |
+                           vhu_backend_bit (VHU_PROTOCOL_FEATURE_BACKEND_REQ) |
+                           vhu_backend_bit (VHU_PROTOCOL_FEATURE_RESET_DEVICE) |
+                           vhu_backend_bit (VHU_PROTOCOL_FEATURE_CONFIGURE_MEM_SLOTS);
 }
 
 /**
@@ -487,7 +388,7 @@ vhu_backend_get_device_id (VhuBackend *self)
 {
   g_return_val_if_fail (VHU_IS_BACKEND (self), 0);
 
-  return get_private (self)->device_id;
+  return vhu_backend_get_private (self)->device_id;
 }
 
 /**
@@ -505,7 +406,7 @@ vhu_backend_get_kind (VhuBackend *self)
 {
   g_return_val_if_fail (VHU_IS_BACKEND (self), NULL);
 
-  return get_private (self)->kind;
+  return vhu_backend_get_private (self)->kind;
 }
 
 /**
@@ -523,7 +424,7 @@ vhu_backend_get_n_queues (VhuBackend *self)
 {
   g_return_val_if_fail (VHU_IS_BACKEND (self), 0);
 
-  return get_private (self)->n_queues;
+  return vhu_backend_get_private (self)->n_queues;
 }
 
 /**
@@ -541,284 +442,7 @@ vhu_backend_get_queue_size (VhuBackend *self)
 {
   g_return_val_if_fail (VHU_IS_BACKEND (self), 0);
 
-  return get_private (self)->queue_size;
-}
-
-/**
- * vhu_backend_offer_feature:
- * @self: a backend that is not being served
- * @bit: a virtio feature bit, below 64
- *
- * Offers a feature to the driver.
- *
- * [enum@Vhu.Feature] has the bits of the transport and the rings; of these,
- * VERSION_1, INDIRECT_DESC and EVENT_IDX are offered from the start, and those
- * that the library does not implement are never shown to a driver.
- *
- * Since: 0.1
- */
-void
-vhu_backend_offer_feature (VhuBackend *self,
-                           guint       bit)
-{
-  g_return_if_fail (VHU_IS_BACKEND (self));
-  g_return_if_fail (bit < 64);
-
-  change_offer (self, &get_private (self)->offered, bit, TRUE);
-}
-
-/**
- * vhu_backend_withdraw_feature:
- * @self: a backend that is not being served
- * @bit: a virtio feature bit, below 64
- *
- * Takes back the offer of a feature.
- *
- * Since: 0.1
- */
-void
-vhu_backend_withdraw_feature (VhuBackend *self,
-                              guint       bit)
-{
-  g_return_if_fail (VHU_IS_BACKEND (self));
-  g_return_if_fail (bit < 64);
-
-  change_offer (self, &get_private (self)->offered, bit, FALSE);
-}
-
-/**
- * vhu_backend_offers_feature:
- * @self: a backend
- * @bit: a virtio feature bit, below 64
- *
- * Tells whether the backend offers a feature. Any thread may call this.
- *
- * Returns: %TRUE if it does
- *
- * Since: 0.1
- */
-gboolean
-vhu_backend_offers_feature (VhuBackend *self,
-                            guint       bit)
-{
-  g_return_val_if_fail (VHU_IS_BACKEND (self), FALSE);
-  g_return_val_if_fail (bit < 64, FALSE);
-
-  return (vhu_backend_get_offered (self) & bit_mask (bit)) != 0;
-}
-
-/**
- * vhu_backend_has_feature:
- * @self: a backend
- * @bit: a virtio feature bit, below 64
- *
- * Tells whether driver and device agreed on a feature. Any thread may call
- * this; on the path of requests [method@Vring.has_feature] is quicker.
- *
- * Returns: %TRUE if the feature is negotiated
- *
- * Since: 0.1
- */
-gboolean
-vhu_backend_has_feature (VhuBackend *self,
-                         guint       bit)
-{
-  g_return_val_if_fail (VHU_IS_BACKEND (self), FALSE);
-  g_return_val_if_fail (bit < 64, FALSE);
-
-  return (vhu_backend_get_negotiated (self) & bit_mask (bit)) != 0;
-}
-
-/**
- * vhu_backend_offer_protocol_feature:
- * @self: a backend that is not being served
- * @bit: a [enum@Vhu.ProtocolFeature]
- *
- * Offers a feature of vhost-user itself to the front-end.
- *
- * MQ, REPLY_ACK, BACKEND_REQ, RESET_DEVICE and CONFIGURE_MEM_SLOTS are offered
- * from the start, and CONFIG as soon as the device has a configuration space.
- *
- * Since: 0.1
- */
-void
-vhu_backend_offer_protocol_feature (VhuBackend *self,
-                                    guint       bit)
-{
-  g_return_if_fail (VHU_IS_BACKEND (self));
-  g_return_if_fail (bit < 64);
-
-  change_offer (self, &get_private (self)->offered_protocol, bit, TRUE);
-}
-
-/**
- * vhu_backend_withdraw_protocol_feature:
- * @self: a backend that is not being served
- * @bit: a [enum@Vhu.ProtocolFeature]
- *
- * Takes back the offer of a feature of vhost-user itself.
- *
- * Since: 0.1
- */
-void
-vhu_backend_withdraw_protocol_feature (VhuBackend *self,
-                                       guint       bit)
-{
-  g_return_if_fail (VHU_IS_BACKEND (self));
-  g_return_if_fail (bit < 64);
-
-  change_offer (self, &get_private (self)->offered_protocol, bit, FALSE);
-}
-
-/**
- * vhu_backend_offers_protocol_feature:
- * @self: a backend
- * @bit: a [enum@Vhu.ProtocolFeature]
- *
- * Tells whether the backend offers a feature of vhost-user itself. Any thread
- * may call this.
- *
- * Returns: %TRUE if it does
- *
- * Since: 0.1
- */
-gboolean
-vhu_backend_offers_protocol_feature (VhuBackend *self,
-                                     guint       bit)
-{
-  g_return_val_if_fail (VHU_IS_BACKEND (self), FALSE);
-  g_return_val_if_fail (bit < 64, FALSE);
-
-  return (vhu_backend_get_offered_protocol (self) & bit_mask (bit)) != 0;
-}
-
-/**
- * vhu_backend_has_protocol_feature:
- * @self: a backend
- * @bit: a [enum@Vhu.ProtocolFeature]
- *
- * Tells whether front-end and back-end agreed on a feature of vhost-user
- * itself. Any thread may call this.
- *
- * Returns: %TRUE if the feature is negotiated
- *
- * Since: 0.1
- */
-gboolean
-vhu_backend_has_protocol_feature (VhuBackend *self,
-                                  guint       bit)
-{
-  g_return_val_if_fail (VHU_IS_BACKEND (self), FALSE);
-  g_return_val_if_fail (bit < 64, FALSE);
-
-  return (read_mask (self, &get_private (self)->negotiated_protocol) & bit_mask (bit)) != 0;
-}
-
-/**
- * vhu_backend_update_config:
- * @self: a backend
- * @offset: where @data goes in the configuration space, in bytes
- * @data: the new bytes
- *
- * Writes to the device's configuration space, and tells the driver if that
- * changed it.
- *
- * The space, at most 256 bytes, is as large as the furthest byte written before
- * the backend is served. Its layout is that of the kind of device (virtio 1.3,
- * section 5), in little-endian order. Any thread may call this.
- *
- * Since: 0.1
- */
-void
-vhu_backend_update_config (VhuBackend *self,
-                           guint       offset,
-                           GBytes     *data)
-{
-  VhuBackendPrivate *priv;
-  const guint8 *bytes;
-  gsize size;
-  gboolean fits, changed = FALSE;
-
-  g_return_if_fail (VHU_IS_BACKEND (self));
-  g_return_if_fail (data != NULL);
-
-  priv = get_private (self);
-  bytes = g_bytes_get_data (data, &size);
-  g_return_if_fail (offset <= MAX_CONFIG_SIZE && size <= MAX_CONFIG_SIZE - offset);
-
-  g_mutex_lock (&priv->lock);
-  fits = offset + size <= priv->config->len || !priv->frozen;
-  if (fits && offset + size > priv->config->len)
-    {
-      guint old_size = priv->config->len;
-
-      g_byte_array_set_size (priv->config, offset + size);
-      memset (priv->config->data + old_size, 0, priv->config->len - old_size);
-    }
-  if (fits && size > 0 && memcmp (priv->config->data + offset, bytes, size) != 0)
-    {
-      memcpy (priv->config->data + offset, bytes, size);
-      changed = TRUE;
-    }
-  g_mutex_unlock (&priv->lock);
-
-  g_return_if_fail (fits);
-  if (changed)
-    tell_config_changed (self);
-}
-
-/**
- * vhu_backend_dup_config:
- * @self: a backend
- *
- * Copies the device's configuration space. Any thread may call this.
- *
- * Returns: (transfer full): its bytes
- *
- * Since: 0.1
- */
-GBytes *
-vhu_backend_dup_config (VhuBackend *self)
-{
-  VhuBackendPrivate *priv;
-  GBytes *copy;
-
-  g_return_val_if_fail (VHU_IS_BACKEND (self), NULL);
-
-  priv = get_private (self);
-  g_mutex_lock (&priv->lock);
-  copy = g_bytes_new (priv->config->data, priv->config->len);
-  g_mutex_unlock (&priv->lock);
-  return copy;
-}
-
-/**
- * vhu_backend_add_writable_config:
- * @self: a backend that is not being served
- * @offset: where the range begins, in bytes
- * @size: its length in bytes
- *
- * Declares that the driver may write a part of the configuration space. What it
- * writes elsewhere is ignored, as some front-ends send the whole space back for
- * one field.
- *
- * Since: 0.1
- */
-void
-vhu_backend_add_writable_config (VhuBackend *self,
-                                 guint       offset,
-                                 guint       size)
-{
-  VhuBackendPrivate *priv;
-
-  g_return_if_fail (VHU_IS_BACKEND (self));
-  g_return_if_fail (offset <= MAX_CONFIG_SIZE && size <= MAX_CONFIG_SIZE - offset);
-  g_return_if_fail (!vhu_backend_is_frozen (self));
-
-  priv = get_private (self);
-  g_mutex_lock (&priv->lock);
-  memset (priv->config_writable + offset, TRUE, size);
-  g_mutex_unlock (&priv->lock);
+  return vhu_backend_get_private (self)->queue_size;
 }
 
 /**
@@ -837,7 +461,7 @@ vhu_backend_get_n_errors (VhuBackend *self)
 {
   g_return_val_if_fail (VHU_IS_BACKEND (self), 0);
 
-  return __atomic_load_n (&get_private (self)->n_errors, __ATOMIC_RELAXED);
+  return __atomic_load_n (&vhu_backend_get_private (self)->n_errors, __ATOMIC_RELAXED);
 }
 
 /**
@@ -860,7 +484,7 @@ vhu_backend_dup_frontend_channel (VhuBackend *self)
 
   g_return_val_if_fail (VHU_IS_BACKEND (self), NULL);
 
-  priv = get_private (self);
+  priv = vhu_backend_get_private (self);
   g_mutex_lock (&priv->lock);
   channel = priv->frontend_channel != NULL ? g_object_ref (priv->frontend_channel) : NULL;
   g_mutex_unlock (&priv->lock);
@@ -882,7 +506,7 @@ vhu_backend_lock (VhuBackend *self)
 {
   g_return_if_fail (VHU_IS_BACKEND (self));
 
-  g_mutex_lock (&get_private (self)->user_lock);
+  g_mutex_lock (&vhu_backend_get_private (self)->user_lock);
 }
 
 /**
@@ -898,7 +522,7 @@ vhu_backend_unlock (VhuBackend *self)
 {
   g_return_if_fail (VHU_IS_BACKEND (self));
 
-  g_mutex_unlock (&get_private (self)->user_lock);
+  g_mutex_unlock (&vhu_backend_get_private (self)->user_lock);
 }
 
 /* What the session asks for; see vhu-backend-private.h. */
@@ -908,11 +532,11 @@ vhu_backend_freeze (VhuBackend               *self,
                     const VhuBackendObserver *observer,
                     gpointer                  observer_data)
 {
-  VhuBackendPrivate *priv = get_private (self);
+  VhuBackendPrivate *priv = vhu_backend_get_private (self);
 
   g_mutex_lock (&priv->lock);
   if (priv->config->len > 0)
-    priv->offered_protocol |= bit_mask (VHU_PROTOCOL_FEATURE_CONFIG);
+    priv->offered_protocol |= vhu_backend_bit (VHU_PROTOCOL_FEATURE_CONFIG);
   priv->frozen = TRUE;
   priv->observer = observer;
   priv->observer_data = observer_data;
@@ -922,7 +546,7 @@ vhu_backend_freeze (VhuBackend               *self,
 void
 vhu_backend_forget_observer (VhuBackend *self)
 {
-  VhuBackendPrivate *priv = get_private (self);
+  VhuBackendPrivate *priv = vhu_backend_get_private (self);
 
   g_mutex_lock (&priv->lock);
   priv->frozen = FALSE;
@@ -934,7 +558,7 @@ vhu_backend_forget_observer (VhuBackend *self)
 gboolean
 vhu_backend_is_frozen (VhuBackend *self)
 {
-  VhuBackendPrivate *priv = get_private (self);
+  VhuBackendPrivate *priv = vhu_backend_get_private (self);
   gboolean frozen;
 
   g_mutex_lock (&priv->lock);
@@ -943,43 +567,11 @@ vhu_backend_is_frozen (VhuBackend *self)
   return frozen;
 }
 
-guint64
-vhu_backend_get_offered (VhuBackend *self)
-{
-  return read_mask (self, &get_private (self)->offered);
-}
-
-guint64
-vhu_backend_get_offered_protocol (VhuBackend *self)
-{
-  return read_mask (self, &get_private (self)->offered_protocol);
-}
-
-guint64
-vhu_backend_get_negotiated (VhuBackend *self)
-{
-  return read_mask (self, &get_private (self)->negotiated);
-}
-
-void
-vhu_backend_set_negotiated (VhuBackend *self,
-                            guint64     features)
-{
-  write_mask (self, &get_private (self)->negotiated, features);
-}
-
-void
-vhu_backend_set_negotiated_protocol (VhuBackend *self,
-                                     guint64     features)
-{
-  write_mask (self, &get_private (self)->negotiated_protocol, features);
-}
-
 void
 vhu_backend_set_frontend_channel (VhuBackend         *self,
                                   VhuFrontendChannel *channel)
 {
-  VhuBackendPrivate *priv = get_private (self);
+  VhuBackendPrivate *priv = vhu_backend_get_private (self);
   g_autoptr(VhuFrontendChannel) old = NULL;
 
   g_mutex_lock (&priv->lock);
@@ -988,95 +580,8 @@ vhu_backend_set_frontend_channel (VhuBackend         *self,
   g_mutex_unlock (&priv->lock);
 }
 
-guint
-vhu_backend_get_config_size (VhuBackend *self)
-{
-  VhuBackendPrivate *priv = get_private (self);
-  guint size;
-
-  g_mutex_lock (&priv->lock);
-  size = priv->config->len;
-  g_mutex_unlock (&priv->lock);
-  return size;
-}
-
-void
-vhu_backend_copy_config (VhuBackend *self,
-                         guint       offset,
-                         guint8     *data,
-                         guint       size)
-{
-  VhuBackendPrivate *priv = get_private (self);
-
-  memset (data, 0, size);
-  g_mutex_lock (&priv->lock);
-  if (offset < priv->config->len)
-    memcpy (data, priv->config->data + offset, MIN (size, priv->config->len - offset));
-  g_mutex_unlock (&priv->lock);
-}
-
-/* Puts what may be written into the space; @old has the whole space of before.
- * Returns how many bytes may be written. */
-static guint
-merge_config (VhuBackendPrivate *priv,
-              guint              offset,
-              const guint8      *data,
-              guint              size,
-              gboolean           everything,
-              guint8            *old)
-{
-  guint n_writable = 0;
-
-  memcpy (old, priv->config->data, priv->config->len);
-  for (guint i = 0; i < size && offset + i < priv->config->len; i++)
-    if (everything || priv->config_writable[offset + i])
-      {
-        priv->config->data[offset + i] = data[i];
-        n_writable++;
-      }
-  return n_writable;
-}
-
-gboolean
-vhu_backend_write_config (VhuBackend       *self,
-                          guint             offset,
-                          const guint8     *data,
-                          guint             size,
-                          VhuConfigOrigin   origin,
-                          GError          **error)
-{
-  VhuBackendPrivate *priv = get_private (self);
-  g_autoptr(GBytes) written = NULL;
-  guint8 old[MAX_CONFIG_SIZE];
-  guint n_writable;
-
-  g_mutex_lock (&priv->lock);
-  n_writable = merge_config (priv, offset, data, size,
-                             origin == VHU_CONFIG_ORIGIN_MIGRATION, old);
-  if (n_writable > 0)
-    written = g_bytes_new (priv->config->data + offset,
-                           MIN (size, priv->config->len - offset));
-  g_mutex_unlock (&priv->lock);
-
-  if (n_writable == 0)
-    {
-      g_set_error (error, VHU_ERROR, VHU_ERROR_BAD_VALUE,
-                   "bytes %u to %u of the configuration space cannot be written",
-                   offset, offset + size - 1);
-      return FALSE;
-    }
-
-  if (vhu_backend_config_written (self, offset, written, origin, error))
-    return TRUE;
-
-  g_mutex_lock (&priv->lock);
-  memcpy (priv->config->data, old, priv->config->len);
-  g_mutex_unlock (&priv->lock);
-  return FALSE;
-}
-
 void
 vhu_backend_count_error (VhuBackend *self)
 {
-  __atomic_fetch_add (&get_private (self)->n_errors, 1, __ATOMIC_RELAXED);
+  __atomic_fetch_add (&vhu_backend_get_private (self)->n_errors, 1, __ATOMIC_RELAXED);
 }

@@ -3,23 +3,11 @@
 
 #include "config.h"
 
-#include "vhu-server.h"
-
-#include <gio/gunixsocketaddress.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
+#include "vhu-server-internal-private.h"
 
 #include "vhu-backend-private.h"
 #include "vhu-error.h"
-#include "vhu-fd-private.h"
-#include "vhu-session-private.h"
 
-#define DEFAULT_DRAIN_TIMEOUT_MS 30000
-#define DEFAULT_POLL_US 32
-#define MAX_THREADS 256
-#define MAX_POLL_US 10000
 /* Connections that wait for their turn; more are closed at once. */
 #define MAX_WAITING 16
 /* What one dispatch may take of a context that is not ours. */
@@ -46,52 +34,6 @@
  * Since: 0.1
  */
 
-struct _VhuServer
-{
-  GObject parent_instance;
-
-  VhuBackend *backend;
-  guint n_threads;
-  guint poll_us;
-  int priority;
-  guint drain_timeout_ms;
-  gboolean exit_on_disconnect;
-
-  GMainContext *context;
-  GSocket *listener;
-  GSocket *connected;  /* a single connection, until the start */
-  char *path;          /* of a socket that we made */
-  dev_t path_device;
-  ino_t path_inode;
-
-  gboolean running;
-  GSource *accept_source;
-  VhuSessionSettings settings;
-  GPtrArray *sessions;  /* of VhuSession: waiting, being served, ending */
-  VhuSession *session;  /* the one being served */
-  guint n_ending;       /* sessions whose rings still drain */
-  GTask *stop_task;
-  gboolean stopping;
-
-  guint64 n_sessions;
-  guint64 n_completed;  /* of the sessions that ended */
-  guint64 n_failed;
-};
-
-enum
-{
-  PROP_0,
-  PROP_BACKEND,
-  PROP_N_THREADS,
-  PROP_POLL_US,
-  PROP_PRIORITY,
-  PROP_DRAIN_TIMEOUT,
-  PROP_EXIT_ON_DISCONNECT,
-  PROP_RUNNING,
-  PROP_SESSION,
-  N_PROPS
-};
-
 enum
 {
   SIGNAL_SESSION_OPENED,
@@ -100,7 +42,6 @@ enum
   N_SIGNALS
 };
 
-static GParamSpec *properties[N_PROPS];
 static guint signals[N_SIGNALS];
 
 G_DEFINE_FINAL_TYPE (VhuServer, vhu_server, G_TYPE_OBJECT)
@@ -125,7 +66,7 @@ set_session (VhuServer  *self,
              VhuSession *session)
 {
   if (g_set_object (&self->session, session))
-    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SESSION]);
+    g_object_notify_by_pspec (G_OBJECT (self), vhu_server_properties[VHU_SERVER_PROP_SESSION]);
 }
 
 static gboolean
@@ -159,6 +100,23 @@ session_is_open_cb (GObject    *object,
   g_signal_emit (self, signals[SIGNAL_SESSION_OPENED], 0, session);
 }
 
+static gpointer
+ref_session (gconstpointer session,
+             gpointer      unused)
+{
+  return g_object_ref ((gpointer) session);
+}
+
+/* Sessions come and go while each of them is told something. */
+static GPtrArray *
+copy_sessions (VhuServer *self)
+{
+  GPtrArray *copy = g_ptr_array_copy (self->sessions, ref_session, NULL);
+
+  g_ptr_array_set_free_func (copy, g_object_unref);
+  return copy;
+}
+
 /* Whoever spoke first while another was served comes next. */
 static void
 resume_waiting (VhuServer *self)
@@ -168,10 +126,9 @@ resume_waiting (VhuServer *self)
   if (self->stopping)
     return;
 
-  sessions = g_ptr_array_copy (self->sessions, (GCopyFunc) g_object_ref, NULL);
+  sessions = copy_sessions (self);
   for (guint i = 0; i < sessions->len && self->session == NULL; i++)
     vhu_session_resume (g_ptr_array_index (sessions, i));
-  g_ptr_array_set_free_func (sessions, g_object_unref);
 }
 
 static void
@@ -196,32 +153,15 @@ hung_up_cb (VhuSession   *session,
 }
 
 static void
-add_counters (VhuServer  *self,
-              VhuSession *session,
-              guint64    *n_completed,
-              guint64    *n_failed)
-{
-  for (guint i = 0; i < vhu_session_get_n_vrings (session); i++)
-    {
-      VhuVring *vring = vhu_session_get_vring (session, i);
-
-      if (vring == NULL)
-        continue;
-      *n_completed += vhu_vring_get_n_completed (vring);
-      *n_failed += vhu_vring_get_n_failed (vring);
-    }
-}
-
-static void
 ended_cb (VhuSession *session,
           gpointer    user_data)
 {
   VhuServer *self = user_data;
 
-  g_signal_handlers_disconnect_by_func (session, session_is_open_cb, self);
+  g_signal_handlers_disconnect_by_data (session, self);
   if (vhu_session_get_n_vrings (session) > 0)
     {
-      add_counters (self, session, &self->n_completed, &self->n_failed);
+      vhu_server_add_counters (session, &self->n_completed, &self->n_failed);
       self->n_ending--;
     }
   g_ptr_array_remove (self->sessions, session);
@@ -304,64 +244,6 @@ check_unused (VhuServer  *self,
   return FALSE;
 }
 
-static GSocketAddress *
-make_address (const char  *path,
-              GError     **error)
-{
-  struct sockaddr_un limit;
-
-  if (strlen (path) >= sizeof limit.sun_path)
-    {
-      g_set_error (error, VHU_ERROR, VHU_ERROR_LIMIT,
-                   "socket path is %zu bytes long, at most %zu are possible: %s",
-                   strlen (path), sizeof limit.sun_path - 1, path);
-      return NULL;
-    }
-  return g_unix_socket_address_new (path);
-}
-
-/* A socket that nobody listens on is left over from a process that crashed. */
-static void
-remove_stale_socket (const char     *path,
-                     GSocketAddress *address)
-{
-  g_autoptr(GSocket) probe = NULL;
-  struct stat st;
-
-  if (lstat (path, &st) < 0 || !S_ISSOCK (st.st_mode))
-    return;
-
-  probe = g_socket_new (G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, 0, NULL);
-  if (probe != NULL && !g_socket_connect (probe, address, NULL, NULL))
-    unlink (path);
-}
-
-static void
-remember_path (VhuServer  *self,
-               const char *path)
-{
-  struct stat st;
-
-  if (lstat (path, &st) < 0)
-    return;
-
-  self->path = g_strdup (path);
-  self->path_device = st.st_dev;
-  self->path_inode = st.st_ino;
-}
-
-/* Only what we made: another server may have taken the path meanwhile. */
-static void
-unlink_path (VhuServer *self)
-{
-  struct stat st;
-
-  if (self->path != NULL && lstat (self->path, &st) == 0 &&
-      st.st_dev == self->path_device && st.st_ino == self->path_inode)
-    unlink (self->path);
-  g_clear_pointer (&self->path, g_free);
-}
-
 /* Starting and stopping. */
 
 static gboolean
@@ -433,7 +315,7 @@ set_running (VhuServer *self,
     return;
 
   self->running = running;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_RUNNING]);
+  g_object_notify_by_pspec (G_OBJECT (self), vhu_server_properties[VHU_SERVER_PROP_RUNNING]);
 }
 
 static void
@@ -463,102 +345,12 @@ begin_stop (VhuServer *self)
 
   self->stopping = TRUE;
   clear_source (&self->accept_source);
-  if (self->listener != NULL)
-    g_socket_close (self->listener, NULL);
-  g_clear_object (&self->listener);
-  unlink_path (self);
+  g_clear_pointer (&self->listener, vhu_listener_free);
 
-  sessions = g_ptr_array_copy (self->sessions, (GCopyFunc) g_object_ref, NULL);
-  g_ptr_array_set_free_func (sessions, g_object_unref);
+  sessions = copy_sessions (self);
   for (guint i = 0; i < sessions->len; i++)
     vhu_session_close (g_ptr_array_index (sessions, i), NULL);
   maybe_finish_stop (self);
-}
-
-static void
-vhu_server_get_property (GObject    *object,
-                         guint       prop_id,
-                         GValue     *value,
-                         GParamSpec *pspec)
-{
-  VhuServer *self = VHU_SERVER (object);
-
-  switch (prop_id)
-    {
-    case PROP_BACKEND:
-      g_value_set_object (value, self->backend);
-      break;
-
-    case PROP_N_THREADS:
-      g_value_set_uint (value, self->n_threads);
-      break;
-
-    case PROP_POLL_US:
-      g_value_set_uint (value, self->poll_us);
-      break;
-
-    case PROP_PRIORITY:
-      g_value_set_int (value, self->priority);
-      break;
-
-    case PROP_DRAIN_TIMEOUT:
-      g_value_set_uint (value, self->drain_timeout_ms);
-      break;
-
-    case PROP_EXIT_ON_DISCONNECT:
-      g_value_set_boolean (value, self->exit_on_disconnect);
-      break;
-
-    case PROP_RUNNING:
-      g_value_set_boolean (value, self->running);
-      break;
-
-    case PROP_SESSION:
-      g_value_set_object (value, self->session);
-      break;
-
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
-    }
-}
-
-static void
-vhu_server_set_property (GObject      *object,
-                         guint         prop_id,
-                         const GValue *value,
-                         GParamSpec   *pspec)
-{
-  VhuServer *self = VHU_SERVER (object);
-
-  switch (prop_id)
-    {
-    case PROP_BACKEND:
-      self->backend = g_value_dup_object (value);
-      break;
-
-    case PROP_N_THREADS:
-      vhu_server_set_n_threads (self, g_value_get_uint (value));
-      break;
-
-    case PROP_POLL_US:
-      vhu_server_set_poll_us (self, g_value_get_uint (value));
-      break;
-
-    case PROP_PRIORITY:
-      vhu_server_set_priority (self, g_value_get_int (value));
-      break;
-
-    case PROP_DRAIN_TIMEOUT:
-      vhu_server_set_drain_timeout (self, g_value_get_uint (value));
-      break;
-
-    case PROP_EXIT_ON_DISCONNECT:
-      vhu_server_set_exit_on_disconnect (self, g_value_get_boolean (value));
-      break;
-
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
-    }
 }
 
 /* A server is kept alive while it runs, so that nothing can be running here. */
@@ -567,8 +359,7 @@ vhu_server_finalize (GObject *object)
 {
   VhuServer *self = VHU_SERVER (object);
 
-  unlink_path (self);
-  g_clear_object (&self->listener);
+  g_clear_pointer (&self->listener, vhu_listener_free);
   g_clear_object (&self->connected);
   g_clear_object (&self->session);
   g_clear_pointer (&self->sessions, g_ptr_array_unref);
@@ -577,104 +368,6 @@ vhu_server_finalize (GObject *object)
   g_clear_object (&self->backend);
 
   G_OBJECT_CLASS (vhu_server_parent_class)->finalize (object);
-}
-
-static void
-install_properties (GObjectClass *object_class)
-{
-  const GParamFlags readable = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
-  const GParamFlags writable =
-    G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
-
-  /**
-   * VhuServer:backend: (getter get_backend)
-   *
-   * The device.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_BACKEND] =
-    g_param_spec_object ("backend", NULL, NULL, VHU_TYPE_BACKEND,
-                         G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
-
-  /**
-   * VhuServer:n-threads: (getter get_n_threads) (setter set_n_threads)
-   *
-   * How many threads serve the queues; 0 means the context of the caller.
-   * Applies at the next start.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_N_THREADS] =
-    g_param_spec_uint ("n-threads", NULL, NULL, 0, MAX_THREADS, 0, writable);
-
-  /**
-   * VhuServer:poll-us: (getter get_poll_us) (setter set_poll_us)
-   *
-   * For how many microseconds at most a thread looks for more work before it
-   * goes to sleep. It tunes itself below that; an idle device costs nothing. Has
-   * no effect in a context of the caller. Applies at the next start.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_POLL_US] =
-    g_param_spec_uint ("poll-us", NULL, NULL, 0, MAX_POLL_US, DEFAULT_POLL_US, writable);
-
-  /**
-   * VhuServer:priority: (getter get_priority) (setter set_priority)
-   *
-   * The priority of queues in a context of the caller. Applies at the next
-   * start.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_PRIORITY] =
-    g_param_spec_int ("priority", NULL, NULL, G_MININT, G_MAXINT,
-                      G_PRIORITY_DEFAULT_IDLE, writable);
-
-  /**
-   * VhuServer:drain-timeout: (getter get_drain_timeout) (setter set_drain_timeout)
-   *
-   * How many milliseconds a stop waits for chains that the device holds, before
-   * their handles are revoked. Applies to sessions to come.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_DRAIN_TIMEOUT] =
-    g_param_spec_uint ("drain-timeout", NULL, NULL, 1, G_MAXUINT,
-                       DEFAULT_DRAIN_TIMEOUT_MS, writable);
-
-  /**
-   * VhuServer:exit-on-disconnect: (getter get_exit_on_disconnect) (setter set_exit_on_disconnect)
-   *
-   * Whether the server stops when the first front-end that it served is gone.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_EXIT_ON_DISCONNECT] =
-    g_param_spec_boolean ("exit-on-disconnect", NULL, NULL, FALSE, writable);
-
-  /**
-   * VhuServer:running: (getter get_running)
-   *
-   * Whether front-ends are served.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_RUNNING] =
-    g_param_spec_boolean ("running", NULL, NULL, FALSE, readable);
-
-  /**
-   * VhuServer:session: (getter get_session)
-   *
-   * The front-end that is being served.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_SESSION] =
-    g_param_spec_object ("session", NULL, NULL, VHU_TYPE_SESSION, readable);
-
-  g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
 static void
@@ -727,20 +420,18 @@ vhu_server_class_init (VhuServerClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
-  object_class->get_property = vhu_server_get_property;
-  object_class->set_property = vhu_server_set_property;
   object_class->finalize = vhu_server_finalize;
 
-  install_properties (object_class);
+  vhu_server_install_properties (object_class);
   install_signals (G_TYPE_FROM_CLASS (klass));
 }
 
 static void
 vhu_server_init (VhuServer *self)
 {
-  self->poll_us = DEFAULT_POLL_US;
+  self->poll_us = VHU_SERVER_DEFAULT_POLL_US;
   self->priority = G_PRIORITY_DEFAULT_IDLE;
-  self->drain_timeout_ms = DEFAULT_DRAIN_TIMEOUT_MS;
+  self->drain_timeout_ms = VHU_SERVER_DEFAULT_DRAIN_TIMEOUT_MS;
   self->sessions = g_ptr_array_new_with_free_func (g_object_unref);
 }
 
@@ -781,45 +472,14 @@ vhu_server_listen (VhuServer   *self,
                    const char  *path,
                    GError     **error)
 {
-  g_autoptr(GSocketAddress) address = NULL;
-  g_autoptr(GSocket) socket = NULL;
-
   g_return_val_if_fail (VHU_IS_SERVER (self), FALSE);
   g_return_val_if_fail (path != NULL, FALSE);
 
   if (!check_unused (self, error))
     return FALSE;
-  address = make_address (path, error);
-  if (address == NULL)
-    return FALSE;
-  socket = g_socket_new (G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, 0, error);
-  if (socket == NULL)
-    return FALSE;
 
-  remove_stale_socket (path, address);
-  if (!g_socket_bind (socket, address, FALSE, error))
-    {
-      g_prefix_error (error, "%s: ", path);
-      return FALSE;
-    }
-  remember_path (self, path);
-  if (!g_socket_listen (socket, error))
-    {
-      unlink_path (self);
-      return FALSE;
-    }
-  self->listener = g_steal_pointer (&socket);
-  return TRUE;
-}
-
-static gboolean
-is_unix_stream (int fd)
-{
-  int domain, type;
-  socklen_t length = sizeof (int);
-
-  return getsockopt (fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX &&
-         getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
+  self->listener = vhu_listener_new_for_path (path, error);
+  return self->listener != NULL;
 }
 
 /**
@@ -841,31 +501,19 @@ vhu_server_use_fd (VhuServer  *self,
                    int         fd,
                    GError    **error)
 {
-  vhu_autofd int copy = -1;
   g_autoptr(GSocket) socket = NULL;
-  int listens = 0;
-  socklen_t length = sizeof listens;
+  gboolean listens;
 
   g_return_val_if_fail (VHU_IS_SERVER (self), FALSE);
 
   if (!check_unused (self, error))
     return FALSE;
-  copy = vhu_dup_fd (fd);
-  if (copy < 0 || !is_unix_stream (copy) ||
-      getsockopt (copy, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0)
-    {
-      g_set_error (error, VHU_ERROR, VHU_ERROR_FAILED,
-                   "file descriptor %d is no Unix stream socket", fd);
-      return FALSE;
-    }
-
-  socket = g_socket_new_from_fd (copy, error);
+  socket = vhu_listener_examine_fd (fd, &listens, error);
   if (socket == NULL)
     return FALSE;
-  vhu_steal_fd (&copy);
 
   if (listens)
-    self->listener = g_steal_pointer (&socket);
+    self->listener = vhu_listener_new (socket);
   else
     self->connected = g_steal_pointer (&socket);
   return TRUE;
@@ -888,28 +536,14 @@ vhu_server_dial (VhuServer   *self,
                  const char  *path,
                  GError     **error)
 {
-  g_autoptr(GSocketAddress) address = NULL;
-  g_autoptr(GSocket) socket = NULL;
-
   g_return_val_if_fail (VHU_IS_SERVER (self), FALSE);
   g_return_val_if_fail (path != NULL, FALSE);
 
   if (!check_unused (self, error))
     return FALSE;
-  address = make_address (path, error);
-  if (address == NULL)
-    return FALSE;
-  socket = g_socket_new (G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, 0, error);
-  if (socket == NULL)
-    return FALSE;
 
-  if (!g_socket_connect (socket, address, NULL, error))
-    {
-      g_prefix_error (error, "%s: ", path);
-      return FALSE;
-    }
-  self->connected = g_steal_pointer (&socket);
-  return TRUE;
+  self->connected = vhu_listener_dial (path, error);
+  return self->connected != NULL;
 }
 
 static void
@@ -966,8 +600,10 @@ vhu_server_start (VhuServer  *self,
 
   if (self->listener != NULL)
     {
-      g_socket_set_blocking (self->listener, FALSE);
-      self->accept_source = g_socket_create_source (self->listener, G_IO_IN, NULL);
+      GSocket *socket = vhu_listener_get_socket (self->listener);
+
+      g_socket_set_blocking (socket, FALSE);
+      self->accept_source = g_socket_create_source (socket, G_IO_IN, NULL);
       g_source_set_static_name (self->accept_source, "vhu-server-accept");
       g_source_set_callback (self->accept_source, G_SOURCE_FUNC (accept_cb), self, NULL);
       g_source_attach (self->accept_source, self->context);
@@ -1003,7 +639,7 @@ vhu_server_stop_async (VhuServer           *self,
   g_return_if_fail (VHU_IS_SERVER (self));
 
   task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, vhu_server_stop_async);
+  g_task_set_name (task, "vhu_server_stop_async");
 
   if (!self->running)
     {
@@ -1043,361 +679,4 @@ vhu_server_stop_finish (VhuServer     *self,
   g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
 
   return g_task_propagate_boolean (G_TASK (result), error);
-}
-
-/**
- * vhu_server_get_backend: (get-property backend)
- * @self: a server
- *
- * Gets the device.
- *
- * Returns: (transfer none): the value
- *
- * Since: 0.1
- */
-VhuBackend *
-vhu_server_get_backend (VhuServer *self)
-{
-  g_return_val_if_fail (VHU_IS_SERVER (self), NULL);
-
-  return self->backend;
-}
-
-/**
- * vhu_server_get_running: (get-property running)
- * @self: a server
- *
- * Tells whether front-ends are served.
- *
- * Returns: the value
- *
- * Since: 0.1
- */
-gboolean
-vhu_server_get_running (VhuServer *self)
-{
-  g_return_val_if_fail (VHU_IS_SERVER (self), FALSE);
-
-  return self->running;
-}
-
-/**
- * vhu_server_get_session: (get-property session)
- * @self: a server
- *
- * Gets the front-end that is being served.
- *
- * Returns: (transfer none) (nullable): the value
- *
- * Since: 0.1
- */
-VhuSession *
-vhu_server_get_session (VhuServer *self)
-{
-  g_return_val_if_fail (VHU_IS_SERVER (self), NULL);
-
-  return self->session;
-}
-
-/**
- * vhu_server_get_n_threads: (get-property n-threads)
- * @self: a server
- *
- * Gets how many threads serve the queues.
- *
- * Returns: the value
- *
- * Since: 0.1
- */
-guint
-vhu_server_get_n_threads (VhuServer *self)
-{
-  g_return_val_if_fail (VHU_IS_SERVER (self), 0);
-
-  return self->n_threads;
-}
-
-/**
- * vhu_server_set_n_threads: (set-property n-threads)
- * @self: a server
- * @n_threads: the new value
- *
- * Sets how many threads serve the queues.
- *
- * Since: 0.1
- */
-void
-vhu_server_set_n_threads (VhuServer *self,
-                          guint     n_threads)
-{
-  g_return_if_fail (VHU_IS_SERVER (self));
-  g_return_if_fail (n_threads <= MAX_THREADS);
-
-  if (self->n_threads == n_threads)
-    return;
-
-  self->n_threads = n_threads;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_N_THREADS]);
-}
-
-/**
- * vhu_server_get_poll_us: (get-property poll-us)
- * @self: a server
- *
- * Gets for how many microseconds at most a thread looks for more work.
- *
- * Returns: the value
- *
- * Since: 0.1
- */
-guint
-vhu_server_get_poll_us (VhuServer *self)
-{
-  g_return_val_if_fail (VHU_IS_SERVER (self), 0);
-
-  return self->poll_us;
-}
-
-/**
- * vhu_server_set_poll_us: (set-property poll-us)
- * @self: a server
- * @poll_us: the new value
- *
- * Sets for how many microseconds at most a thread looks for more work.
- *
- * Since: 0.1
- */
-void
-vhu_server_set_poll_us (VhuServer *self,
-                        guint     poll_us)
-{
-  g_return_if_fail (VHU_IS_SERVER (self));
-  g_return_if_fail (poll_us <= MAX_POLL_US);
-
-  if (self->poll_us == poll_us)
-    return;
-
-  self->poll_us = poll_us;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_POLL_US]);
-}
-
-/**
- * vhu_server_get_priority: (get-property priority)
- * @self: a server
- *
- * Gets the priority of queues in a context of the caller.
- *
- * Returns: the value
- *
- * Since: 0.1
- */
-int
-vhu_server_get_priority (VhuServer *self)
-{
-  g_return_val_if_fail (VHU_IS_SERVER (self), 0);
-
-  return self->priority;
-}
-
-/**
- * vhu_server_set_priority: (set-property priority)
- * @self: a server
- * @priority: the new value
- *
- * Sets the priority of queues in a context of the caller.
- *
- * Since: 0.1
- */
-void
-vhu_server_set_priority (VhuServer *self,
-                         int       priority)
-{
-  g_return_if_fail (VHU_IS_SERVER (self));
-
-  if (self->priority == priority)
-    return;
-
-  self->priority = priority;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PRIORITY]);
-}
-
-/**
- * vhu_server_get_drain_timeout: (get-property drain-timeout)
- * @self: a server
- *
- * Gets how long a stop waits for the device, in milliseconds.
- *
- * Returns: the value
- *
- * Since: 0.1
- */
-guint
-vhu_server_get_drain_timeout (VhuServer *self)
-{
-  g_return_val_if_fail (VHU_IS_SERVER (self), 0);
-
-  return self->drain_timeout_ms;
-}
-
-/**
- * vhu_server_set_drain_timeout: (set-property drain-timeout)
- * @self: a server
- * @milliseconds: the new value
- *
- * Sets how long a stop waits for the device, in milliseconds.
- *
- * Since: 0.1
- */
-void
-vhu_server_set_drain_timeout (VhuServer *self,
-                              guint     milliseconds)
-{
-  g_return_if_fail (VHU_IS_SERVER (self));
-  g_return_if_fail (milliseconds > 0);
-
-  if (self->drain_timeout_ms == milliseconds)
-    return;
-
-  self->drain_timeout_ms = milliseconds;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DRAIN_TIMEOUT]);
-}
-
-/**
- * vhu_server_get_exit_on_disconnect: (get-property exit-on-disconnect)
- * @self: a server
- *
- * Tells whether the server stops when a front-end is gone.
- *
- * Returns: the value
- *
- * Since: 0.1
- */
-gboolean
-vhu_server_get_exit_on_disconnect (VhuServer *self)
-{
-  g_return_val_if_fail (VHU_IS_SERVER (self), FALSE);
-
-  return self->exit_on_disconnect;
-}
-
-/**
- * vhu_server_set_exit_on_disconnect: (set-property exit-on-disconnect)
- * @self: a server
- * @exit_on_disconnect: the new value
- *
- * Sets whether the server stops when a front-end is gone.
- *
- * Since: 0.1
- */
-void
-vhu_server_set_exit_on_disconnect (VhuServer *self,
-                                   gboolean  exit_on_disconnect)
-{
-  g_return_if_fail (VHU_IS_SERVER (self));
-  exit_on_disconnect = !!exit_on_disconnect;
-
-  if (self->exit_on_disconnect == exit_on_disconnect)
-    return;
-
-  self->exit_on_disconnect = exit_on_disconnect;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_EXIT_ON_DISCONNECT]);
-}
-
-/**
- * vhu_server_get_n_sessions:
- * @self: a server
- *
- * Counts the front-ends that sent at least one message.
- *
- * Returns: the number of sessions so far
- *
- * Since: 0.1
- */
-guint64
-vhu_server_get_n_sessions (VhuServer *self)
-{
-  g_return_val_if_fail (VHU_IS_SERVER (self), 0);
-
-  return self->n_sessions;
-}
-
-/* The sessions that are there, and those that were. */
-static void
-sum_counters (VhuServer *self,
-              guint64   *n_completed,
-              guint64   *n_failed)
-{
-  *n_completed = self->n_completed;
-  *n_failed = self->n_failed;
-  for (guint i = 0; i < self->sessions->len; i++)
-    add_counters (self, g_ptr_array_index (self->sessions, i), n_completed, n_failed);
-}
-
-/**
- * vhu_server_get_n_completed:
- * @self: a server
- *
- * Counts the requests that were returned to drivers, in all sessions.
- *
- * Returns: the number of requests
- *
- * Since: 0.1
- */
-guint64
-vhu_server_get_n_completed (VhuServer *self)
-{
-  guint64 n_completed, n_failed;
-
-  g_return_val_if_fail (VHU_IS_SERVER (self), 0);
-
-  sum_counters (self, &n_completed, &n_failed);
-  return n_completed;
-}
-
-/**
- * vhu_server_get_n_failed:
- * @self: a server
- *
- * Counts the requests that failed or were dropped, in all sessions; see
- * [method@Backend.get_n_errors].
- *
- * Returns: the number of requests
- *
- * Since: 0.1
- */
-guint64
-vhu_server_get_n_failed (VhuServer *self)
-{
-  guint64 n_completed, n_failed;
-
-  g_return_val_if_fail (VHU_IS_SERVER (self), 0);
-
-  sum_counters (self, &n_completed, &n_failed);
-  return n_failed;
-}
-
-/**
- * vhu_server_get_worker:
- * @self: a server
- * @index: the number of a thread
- *
- * Gets one of the threads that serve queues.
- *
- * Returns: (transfer none) (nullable): the thread, or %NULL if there is none of
- *   that number
- *
- * Since: 0.1
- */
-VhuWorker *
-vhu_server_get_worker (VhuServer *self,
-                       guint      index)
-{
-  GPtrArray *threads;
-
-  g_return_val_if_fail (VHU_IS_SERVER (self), NULL);
-
-  threads = self->settings.threads;
-  if (threads == NULL || index >= threads->len)
-    return NULL;
-  return ((VhuRingThread *) g_ptr_array_index (threads, index))->worker;
 }
