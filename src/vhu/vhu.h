@@ -8,6 +8,7 @@
 #include "vhu-enum-types.h"
 #include "vhu-enums.h"
 #include "vhu-error.h"
+#include "vhu-frontend-channel.h"
 #include "vhu-memory-region.h"
 #include "vhu-memory.h"
 #include "vhu-version.h"

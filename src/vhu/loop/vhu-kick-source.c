@@ -366,9 +366,6 @@ vhu_kick_source_dispatch (GSource     *source,
 {
   VhuKickSource *self = (VhuKickSource *) source;
 
-  (void) callback;
-  (void) user_data;
-
   if (g_source_query_unix_fd (source, self->tag) != 0)
     collect_events (self);
 

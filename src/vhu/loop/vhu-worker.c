@@ -216,8 +216,6 @@ vhu_worker_initable_init (GInitable     *initable,
   VhuWorker *self = VHU_WORKER (initable);
   g_autofree char *thread_name = make_thread_name (self->name);
 
-  (void) cancellable;
-
   if (self->state != NULL)
     return TRUE;
 
@@ -332,7 +330,6 @@ vhu_worker_class_init (VhuWorkerClass *klass)
 static void
 vhu_worker_init (VhuWorker *self)
 {
-  (void) self;
 }
 
 /**
