@@ -23,7 +23,9 @@ def test_disk(test):
                           'QUEUES': 2, 'ROUNDS': 1},
                   tools=['sfdisk', 'mke2fs'], timeout=240)
         test.end_daemon(daemon)
-    test.check_disk(disk.partition_offset(test.image))
+    offset = disk.partition_offset(test.image)
+    test.check_disk(offset)
+    test.check_discards(offset)
 
 
 testcase.run(test_disk)

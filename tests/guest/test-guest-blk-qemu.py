@@ -24,7 +24,9 @@ def test_disk(test):
                           'SECTORS': MEBIBYTES << 11, 'QUEUES': 4, 'ROUNDS': 2},
                   tools=['sfdisk', 'mke2fs', 'blkdiscard'], timeout=240)
         test.end_daemon(daemon)
-    test.check_disk(disk.partition_offset(test.image))
+    offset = disk.partition_offset(test.image)
+    test.check_disk(offset)
+    test.check_discards(offset)
 
 
 testcase.run(test_disk)

@@ -15,7 +15,9 @@ def test_disk(test):
                   testcase.block_device(test), values={'ROUNDS': 3},
                   tools=['sfdisk', 'mke2fs', 'blkdiscard'])
         test.end_daemon(daemon)
-    test.check_disk(disk.partition_offset(test.image))
+    offset = disk.partition_offset(test.image)
+    test.check_disk(offset)
+    test.check_discards(offset)
 
 
 testcase.run(test_disk)

@@ -43,9 +43,11 @@ def test_harness(test):
 
     outcome, lines = boot(test, front_end, 'harness-fails.sh')
     test.equal(outcome.status, 1, 'the status is the number of failed checks')
-    test.equal(lines, ['ok what holds', 'not ok what does not hold',
-                       "# saw '3', expected '4'", 'ok what is refused',
-                       'step a step', '@event with words'],
+    test.equal(lines, ['step what holds', 'ok what holds',
+                       'step what does not hold', 'not ok what does not hold',
+                       "# saw '3', expected '4'",
+                       'step what is refused', 'ok what is refused',
+                       '@event with words'],
                'every line arrives, and nothing else')
 
     outcome, lines = boot(test, front_end, 'harness-dies.sh')

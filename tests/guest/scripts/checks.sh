@@ -4,7 +4,7 @@
 
 # What guest scripts say to the host, one line each:
 #
-#   step TEXT      what is about to be done
+#   step TEXT      what is being done, until the next line
 #   ok TEXT        a check that held
 #   not ok TEXT    a check that did not
 #   # TEXT         something to know
@@ -22,6 +22,7 @@ check ()
 {
   text=$1
   shift
+  step "$text"
   if "$@" > /tmp/check.log 2>&1; then
     echo "ok $text"
   else

@@ -7,5 +7,4 @@
 check "what holds" true
 check "what does not hold" equal 3 4
 check "what is refused" refused false
-step "a step"
 tell event "with words"

@@ -5,10 +5,14 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 
 from .child import find_program
 from .errors import GuestError, Unavailable
+
+# What may be left of discarded blocks: a host may keep the rim of a hole.
+DISCARD_SLACK = 256 << 10
 
 
 def _run(name, *words, **options):
@@ -70,6 +74,39 @@ def check_file_system(path, offset=0):
 def extract(path, offset, folder):
     """Copy all files out of the file system in an image."""
     _run('debugfs', '-R', f'rdump / {folder}', f'{path}?offset={offset}')
+
+
+def _free_ranges(path, offset):
+    """Where the file system has free blocks: (first byte, length) in the image."""
+    dump = _run('dumpe2fs', f'{path}?offset={offset}').stdout
+    block = int(re.search(r'^Block size:\s*(\d+)', dump, re.MULTILINE)[1])
+    for ranges in re.findall(r'^  Free blocks: (\S.*)$', dump, re.MULTILINE):
+        for each in ranges.split(', '):
+            first, _, last = each.partition('-')
+            length = int(last or first) - int(first) + 1
+            yield offset + int(first) * block, length * block
+
+
+def _data_in(image, start, length):
+    """How much of a part of a sparse file is not a hole."""
+    total, position, end = 0, start, start + length
+    while position < end:
+        try:
+            data = os.lseek(image, position, os.SEEK_DATA)
+        except OSError:
+            break
+        position = min(os.lseek(image, data, os.SEEK_HOLE), end)
+        total += max(position - data, 0)
+    return total
+
+
+def undiscarded(path, offset):
+    """The bytes that free blocks of the file system still take on the host."""
+    image = os.open(path, os.O_RDONLY)
+    try:
+        return sum(_data_in(image, *each) for each in _free_ranges(path, offset))
+    finally:
+        os.close(image)
 
 
 def sha256(path):

@@ -82,6 +82,15 @@ class Machine:
                        env=self.environment(folder)) as child:
                 return self._listen(child, timeout, on_line)
 
+    def works(self, folder):
+        """Whether a guest comes up at all.
+
+        /dev/kvm may open and not run a guest, and a container may forbid
+        what user-mode Linux lives on.
+        """
+        outcome = self.boot(folder, [], timeout=30, on_line=lambda line: None)
+        return outcome.status == 0
+
     def command(self, folder, archive, device):
         raise NotImplementedError
 
@@ -224,11 +233,6 @@ class Qemu(Machine):
 
     def kernel_log(self, folder):
         return os.path.join(folder, 'kernel.log')
-
-    def works(self, folder):
-        """Whether a guest really comes up: /dev/kvm may open and not run one."""
-        outcome = self.boot(folder, [], timeout=20, on_line=lambda line: None)
-        return outcome.status == 0
 
 
 def kvm_works(the_kernel, folder):

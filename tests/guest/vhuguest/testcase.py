@@ -21,6 +21,7 @@ class TestCase:
         self.socket = os.path.join(folder, 'device.sock')
         self.image = os.path.join(folder, 'disk.img')
         self.sums = {}
+        self.step = 'the kernel boots'
         self.count = 0
         self.failed = 0
 
@@ -69,7 +70,7 @@ class TestCase:
         whole = (outcome.status is not None and
                  outcome.status <= self.failed - failed)
         if not self.ok(whole, 'the guest ran to its end'):
-            self.note(outcome.reason)
+            self.note(f'{outcome.reason}; last seen: {self.step}')
             self._show_log(front_end.log(self.folder))
             self._show_log(front_end.kernel_log(self.folder))
         self.note(f'{outcome.seconds:.1f} s')
@@ -99,6 +100,16 @@ class TestCase:
                 f'the host reads the same {len(self.sums)} files')
         self.note('\n'.join(wrong))
 
+    def check_discards(self, offset):
+        """Free blocks of the file system take no space on the host."""
+        text = 'discarded blocks are holes on the host'
+        if not disk.can_punch_holes(self.folder):
+            self.skip(text, 'the file system of the image has no holes')
+            return
+        left = disk.undiscarded(self.image, offset)
+        if not self.ok(left <= disk.DISCARD_SLACK, text):
+            self.note(f'{left} bytes are still there')
+
     def _start(self, argv):
         if find_program(argv[0]) is None:
             raise Unavailable(f'{argv[0]} is not built')
@@ -112,6 +123,8 @@ class TestCase:
             self.ok(True, rest)
         elif line.startswith('not ok '):
             self.ok(False, line[len('not ok '):])
+        elif word == 'step':
+            self.step = rest
         elif word == '@sum':
             digest, _, name = rest.partition(' ')
             self.sums[name] = digest
