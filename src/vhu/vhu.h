@@ -11,6 +11,7 @@
 #include "vhu-frontend-channel.h"
 #include "vhu-memory-region.h"
 #include "vhu-memory.h"
+#include "vhu-sigbus-guard.h"
 #include "vhu-version.h"
 #include "vhu-version-info.h"
 #include "vhu-version-macros.h"
