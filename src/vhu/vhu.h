@@ -8,10 +8,11 @@
 #include "vhu-enum-types.h"
 #include "vhu-enums.h"
 #include "vhu-error.h"
+#include "vhu-frontend.h"
 #include "vhu-memory-region.h"
 #include "vhu-memory.h"
-#include "vhu-version.h"
 #include "vhu-version-info.h"
 #include "vhu-version-macros.h"
+#include "vhu-version.h"
 
 #undef VHU_INSIDE
