@@ -5,6 +5,7 @@
 
 #define VHU_INSIDE
 
+#include "vhu-driver-queue.h"
 #include "vhu-enum-types.h"
 #include "vhu-enums.h"
 #include "vhu-error.h"
