@@ -18,8 +18,7 @@ sys.path.insert(0, os.path.join(ROOT, 'tests', 'guest'))
 
 # pylint: disable=wrong-import-position
 from vhuguest import disk, kernel  # noqa: E402
-from vhuguest.child import (  # noqa: E402
-    Child, Patience, exit_on_signals, working_folder)
+from vhuguest.child import Child, exit_on_signals, working_folder  # noqa: E402
 from vhuguest.daemon import Daemon, block_command  # noqa: E402
 from vhuguest.errors import GuestError, Unavailable  # noqa: E402
 from vhuguest.machine import (  # noqa: E402
@@ -113,22 +112,21 @@ class Demo:
                           f'process {daemon.pid}, listens on {self.socket}')
         return daemon
 
-    def boot(self, machine, daemon, rounds):
+    def boot(self, machine, rounds):
         self.screen.heading(f'Guest: {machine.name}')
         self.began = time.monotonic()
         self.screen.pending('the kernel boots', 0)
         failed = self.screen.failed
         outcome = machine.boot(
             self.folder, ['demo-begin.sh', 'disk-cycle.sh', 'demo-end.sh'],
-            Device(BLOCK, self.socket, num_queues=machine.cpus), daemon,
+            Device(BLOCK, self.socket, num_queues=machine.cpus),
             tools=['sfdisk', 'mke2fs'], timeout=300, on_line=self._show,
             values={'MEBIBYTES': MEBIBYTES, 'SERIAL': SERIAL, 'ROUNDS': rounds})
         if not self.alive and not machine.works(self.folder):
             raise Unavailable(f'{machine.name} does not run on this machine')
         if outcome.status is None or outcome.status > self.screen.failed - failed:
-            self.screen.check(False, f'cut short: {outcome.reason}')
-            if daemon.running():
-                self._show_end_of(machine.kernel_log(self.folder))
+            self.screen.check(False, f'the guest ran to its end: {outcome.reason}')
+            self._show_end_of(machine.kernel_log(self.folder))
         else:
             self.screen.check(True, 'switched off',
                               time.monotonic() - self.began)
@@ -213,14 +211,14 @@ def user_mode_linux(_screen, _folder):
 
 def qemu(screen, folder):
     """QEMU with KVM if a guest comes up under it, else an emulated processor."""
-    screen.heading('Machine')
     the_kernel = kernel.fetch_kernel(screen.text)
     processors = min(4, os.cpu_count() or 1)
     screen.pending('trying KVM')
     accelerator = 'kvm' if kvm_works(the_kernel, folder) else 'tcg'
     machine = Qemu(the_kernel, cpus=processors, accelerator=accelerator)
-    screen.text('QEMU with KVM' if accelerator == 'kvm' else
-                'QEMU, which emulates the processor: KVM is not usable here')
+    if accelerator == 'tcg':
+        screen.text('KVM is not usable here: QEMU emulates the processor, '
+                    'which is slow')
     return machine, ROUNDS[accelerator]
 
 
@@ -229,7 +227,7 @@ def run_guest(screen, build, folder, find_machine):
     machine, rounds = find_machine(screen, folder)
     demo = Demo(screen, build, folder)
     with demo.serve() as daemon:
-        outcome = demo.boot(machine, daemon, rounds)
+        outcome = demo.boot(machine, rounds)
         demo.end(daemon)
     if demo.stat:
         demo.examine()
@@ -250,7 +248,7 @@ def run_bench(screen, build, folder):
         try:
             with Child(argv, stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT) as child:
-                for line in child.lines(Patience(120, daemon)):
+                for line in child.lines(time.monotonic() + 120):
                     screen.text(line)
                 status = child.wait(10)
         except (OSError, TimeoutError) as error:

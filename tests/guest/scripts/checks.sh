@@ -33,9 +33,6 @@ check ()
   fi
 }
 
-# dd without its statistics.
-copy () { dd status=none "$@"; }
-
 # equal SEEN EXPECTED
 equal ()
 {
