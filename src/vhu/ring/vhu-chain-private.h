@@ -118,9 +118,12 @@ vhu_chain_rewind (VhuChain *self)
   self->n_written = 0;
 }
 
+/* The error of every call on a handle that is dead. */
+void     vhu_chain_set_revoked (VhuChain     *self,
+                                GError      **error);
 /* TRUE if a buffer of the chain lies in [@host, @host + @size). */
-gboolean vhu_chain_touches (VhuChain     *self,
-                            const guint8 *host,
-                            guint64       size);
+gboolean vhu_chain_touches     (VhuChain     *self,
+                                const guint8 *host,
+                                guint64       size);
 
 G_END_DECLS
