@@ -18,11 +18,12 @@ sys.path.insert(0, os.path.join(ROOT, 'tests', 'guest'))
 
 # pylint: disable=wrong-import-position
 from vhuguest import disk, kernel  # noqa: E402
-from vhuguest.child import Child, exit_on_signals, working_folder  # noqa: E402
+from vhuguest.child import (  # noqa: E402
+    Child, Patience, exit_on_signals, working_folder)
 from vhuguest.daemon import Daemon, block_command  # noqa: E402
 from vhuguest.errors import GuestError, Unavailable  # noqa: E402
 from vhuguest.machine import (  # noqa: E402
-    BLOCK, Device, Qemu, UserModeLinux, kvm_works)
+    BLOCK, Device, Qemu, UserModeLinux, check_qemu, kvm_works)
 
 MEBIBYTES = 1024
 SERIAL = 'libvhu-demo'
@@ -45,9 +46,13 @@ class Screen:
         self.good, self.bad, self.busy = (
             ('ok', 'FAILED', '..') if ascii_only else ('✓', '✗', '…'))
         self.passed = self.failed = 0
+        self.part = None
 
     def heading(self, text):
-        self._print(f'\n{self.bold}{text}{self.plain}')
+        """Begin a part, unless it has begun."""
+        if text != self.part:
+            self._print(f'\n{self.bold}{text}{self.plain}')
+        self.part = text
 
     def check(self, held, text, when=None):
         self.passed += bool(held)
@@ -112,21 +117,22 @@ class Demo:
                           f'process {daemon.pid}, listens on {self.socket}')
         return daemon
 
-    def boot(self, machine, rounds):
-        self.screen.heading(f'Guest: {machine.name}')
+    def boot(self, machine, daemon, rounds):
+        self.screen.heading('Guest')
         self.began = time.monotonic()
         self.screen.pending('the kernel boots', 0)
         failed = self.screen.failed
         outcome = machine.boot(
             self.folder, ['demo-begin.sh', 'disk-cycle.sh', 'demo-end.sh'],
-            Device(BLOCK, self.socket, num_queues=machine.cpus),
+            Device(BLOCK, self.socket, num_queues=machine.cpus), daemon,
             tools=['sfdisk', 'mke2fs'], timeout=300, on_line=self._show,
             values={'MEBIBYTES': MEBIBYTES, 'SERIAL': SERIAL, 'ROUNDS': rounds})
         if not self.alive and not machine.works(self.folder):
             raise Unavailable(f'{machine.name} does not run on this machine')
         if outcome.status is None or outcome.status > self.screen.failed - failed:
-            self.screen.check(False, f'the guest ran to its end: {outcome.reason}')
-            self._show_end_of(machine.kernel_log(self.folder))
+            self.screen.check(False, f'cut short: {outcome.reason}')
+            if daemon.running():
+                self._show_end_of(machine.kernel_log(self.folder))
         else:
             self.screen.check(True, 'switched off',
                               time.monotonic() - self.began)
@@ -193,7 +199,7 @@ class Demo:
             digest, _, name = rest.partition(' ')
             self.sums[name] = digest
         elif word == '@up':
-            self.screen.check(True, f'Linux {rest} is up', when)
+            self.screen.check(True, 'Linux is up', when)
         elif word == '@stat':
             self.stat = [int(number) for number in rest.split()]
         else:
@@ -211,23 +217,25 @@ def user_mode_linux(_screen, _folder):
 
 def qemu(screen, folder):
     """QEMU with KVM if a guest comes up under it, else an emulated processor."""
+    check_qemu()
     the_kernel = kernel.fetch_kernel(screen.text)
-    processors = min(4, os.cpu_count() or 1)
     screen.pending('trying KVM')
     accelerator = 'kvm' if kvm_works(the_kernel, folder) else 'tcg'
-    machine = Qemu(the_kernel, cpus=processors, accelerator=accelerator)
     if accelerator == 'tcg':
-        screen.text('KVM is not usable here: QEMU emulates the processor, '
-                    'which is slow')
-    return machine, ROUNDS[accelerator]
+        screen.text('KVM is not usable here: QEMU will emulate the processor')
+    processors = min(4, os.cpu_count() or 1)
+    return Qemu(the_kernel, cpus=processors, accelerator=accelerator), ROUNDS[accelerator]
 
 
 def run_guest(screen, build, folder, find_machine):
     """The whole story with one front-end; Unavailable if that one cannot."""
+    screen.heading('Machine')
     machine, rounds = find_machine(screen, folder)
+    screen.check(True, f'{machine.name}, Linux {machine.kernel.release}, '
+                 f'{machine.cpus} processor{"s" * (machine.cpus > 1)}')
     demo = Demo(screen, build, folder)
     with demo.serve() as daemon:
-        outcome = demo.boot(machine, rounds)
+        outcome = demo.boot(machine, daemon, rounds)
         demo.end(daemon)
     if demo.stat:
         demo.examine()
@@ -248,7 +256,7 @@ def run_bench(screen, build, folder):
         try:
             with Child(argv, stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT) as child:
-                for line in child.lines(time.monotonic() + 120):
+                for line in child.lines(Patience(120, daemon)):
                     screen.text(line)
                 status = child.wait(10)
         except (OSError, TimeoutError) as error:
@@ -263,10 +271,9 @@ def run_first_possible(screen, build, folder, prefer_qemu):
         try:
             return run_guest(screen, build, folder, find_machine)
         except Unavailable as reason:
-            screen.heading('Not this way')
             screen.text(str(reason))
-    screen.text('No Linux guest can run here, so the same kind of traffic\n'
-                'comes from vhu-bench, through the front-end half of libvhu.')
+    screen.text('No Linux guest can run here. The same kind of traffic comes\n'
+                'from vhu-bench then, through the front-end half of libvhu.')
     return run_bench(screen, build, folder)
 
 
@@ -309,6 +316,10 @@ def main():
                                options.qemu)
     except (GuestError, Unavailable) as error:
         screen.check(False, str(error))
+    except BrokenPipeError:
+        # Nobody reads any more; nor may Python's own last flush complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except SystemExit:
         screen.heading('Interrupted: everything is stopped and removed.')
         raise
