@@ -33,6 +33,9 @@ check ()
   fi
 }
 
+# dd without its statistics.
+copy () { dd status=none "$@"; }
+
 # equal SEEN EXPECTED
 equal ()
 {

@@ -25,7 +25,7 @@ write_files ()
     mkdir "round-$round" || return 1
     for size in $sizes; do
       # One read: under user-mode Linux each system call is dear.
-      dd if=/dev/urandom of="round-$round/$size" bs="$size" count=1 \
+      copy if=/dev/urandom of="round-$round/$size" bs="$size" count=1 \
         iflag=fullblock || return 1
     done
     round=$((round + 1))

@@ -15,9 +15,9 @@ writer ()
   for block in 4096 65536 524288; do
     first=$(($1 * part / block))
     count=$((part / block))
-    dd if=/dev/urandom of="$file" bs=$block count=$count || return 1
-    dd if="$file" of=$disk bs=$block seek=$first oflag=direct conv=notrunc || return 1
-    dd if=$disk bs=$block skip=$first count=$count iflag=direct |
+    copy if=/dev/urandom of="$file" bs=$block count=$count || return 1
+    copy if="$file" of=$disk bs=$block seek=$first oflag=direct conv=notrunc || return 1
+    copy if=$disk bs=$block skip=$first count=$count iflag=direct |
       cmp - "$file" || return 1
   done
 }

@@ -8,23 +8,23 @@ disk=/dev/vda
 size=$((4 << 20))
 
 # Random bytes in one system call: under user-mode Linux each is dear.
-random () { dd if=/dev/urandom bs="$1" count=1 iflag=fullblock 2> /dev/null; }
+random () { copy if=/dev/urandom bs="$1" count=1 iflag=fullblock; }
 
 # holds NUMBER < DATA: whether the disk has these bytes in that mebibyte.
 holds ()
 {
-  equal "$(dd if=$disk bs=1M skip="$1" count=1 iflag=direct 2> /dev/null | sha256sum)" \
+  equal "$(copy if=$disk bs=1M skip="$1" count=1 iflag=direct | sha256sum)" \
         "$(sha256sum)"
 }
 
 write_direct ()
 {
-  dd if=/tmp/data of=$disk bs="$1" oflag=direct conv=notrunc 2> /dev/null
+  copy if=/tmp/data of=$disk bs="$1" oflag=direct conv=notrunc
 }
 
 reads_back ()
 {
-  equal "$(dd if=$disk bs="$1" count=$((size / $1)) iflag=direct 2> /dev/null | sha256sum)" \
+  equal "$(copy if=$disk bs="$1" count=$((size / $1)) iflag=direct | sha256sum)" \
         "$(sha256sum < /tmp/data)"
 }
 
@@ -39,11 +39,11 @@ count_flushes () { awk '{ print $16 }' /sys/block/vda/stat; }
 fsync_flushes ()
 {
   before=$(count_flushes)
-  dd if=/tmp/data of=$disk bs=64k count=1 conv=notrunc,fsync 2> /dev/null &&
+  copy if=/tmp/data of=$disk bs=64k count=1 conv=notrunc,fsync &&
     at_least "$(count_flushes)" $((before + 1))
 }
 
-mebibyte () { dd if=/tmp/data bs=1M skip="$1" count=1 2> /dev/null; }
+mebibyte () { copy if=/tmp/data bs=1M skip="$1" count=1; }
 
 # Three mebibytes side by side; the middle one goes, its neighbours stay.
 neighbours_stay () { mebibyte 0 | holds 0 && mebibyte 2 | holds 2; }

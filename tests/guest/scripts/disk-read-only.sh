@@ -4,7 +4,7 @@
 
 # A disk that can be read and nothing else.
 
-write_block () { dd if=/dev/zero of=/dev/vda bs=4k count=1 conv=notrunc,fsync; }
+write_block () { copy if=/dev/zero of=/dev/vda bs=4k count=1 conv=notrunc,fsync; }
 
 # busybox mounts read-only when it cannot mount read-write; the write shows.
 mount_writable () { mount -t ext4 -o rw /dev/vda /mnt && touch /mnt/new; }

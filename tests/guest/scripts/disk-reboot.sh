@@ -5,12 +5,12 @@
 # Every boot reads a number from the disk and writes the next one.  The guest
 # boots again until the number is LAST.
 
-found=$(dd if=/dev/vda bs=4k count=1 iflag=direct 2> /dev/null | tr -d '\0')
+found=$(copy if=/dev/vda bs=4k count=1 iflag=direct 2> /dev/null | tr -d '\0')
 boot=$((${found:-0} + 1))
 
 write_number ()
 {
-  echo "$boot" | dd of=/dev/vda bs=4k conv=sync,notrunc,fsync
+  echo "$boot" | copy of=/dev/vda bs=4k conv=sync,notrunc,fsync
 }
 
 check "boot $boot reads the number that the last boot wrote" \

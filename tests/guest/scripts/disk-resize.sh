@@ -9,7 +9,7 @@ has_size () { [ "$(cat /sys/block/vda/size)" = "$SECTORS" ]; }
 write_until_stopped ()
 {
   while [ ! -e /tmp/stop ]; do
-    dd if=/dev/urandom of=/mnt/busy bs=64k count=16 conv=fsync 2> /dev/null || return 1
+    copy if=/dev/urandom of=/mnt/busy bs=64k count=16 conv=fsync || return 1
   done
 }
 
@@ -18,7 +18,7 @@ stop_writing () { : > /tmp/stop; wait "$writer"; }
 # A file that cannot fit into what the disk was before.
 fill_beyond ()
 {
-  dd if=/dev/urandom of=/mnt/large bs=1M count="$MEBIBYTES" iflag=fullblock &&
+  copy if=/dev/urandom of=/mnt/large bs=1M count="$MEBIBYTES" iflag=fullblock &&
     sync && sha256sum /mnt/large > /tmp/sum
 }
 

@@ -9,7 +9,7 @@ tree=/sys/class/misc/hw_random
 
 is_current () { cat $tree/rng_current | grep '^virtio_rng'; }
 
-read_bytes () { dd if=/dev/hwrng of="$1" bs=256 count="$2" iflag=fullblock; }
+read_bytes () { copy if=/dev/hwrng of="$1" bs=256 count="$2" iflag=fullblock; }
 
 # Random data does not compress: what gzip cannot shorten is no constant,
 # counter or short cycle.

@@ -65,6 +65,25 @@ def _lead_own_group():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+class Patience:
+    """How long to wait for a guest, and not much longer for an orphaned one.
+
+    A guest whose back-end died may wait for its disk for ever.
+    """
+
+    def __init__(self, seconds, backend=None):
+        self.reason = f'no end after {seconds} seconds'
+        self._end = time.monotonic() + seconds
+        self._backend = backend
+
+    def left(self):
+        if self._backend is not None and not self._backend.running():
+            self.reason = f'the back-end died ({self._backend.process.returncode})'
+            self._end = min(self._end, time.monotonic() + 5)
+            self._backend = None
+        return self._end - time.monotonic()
+
+
 class Child:
     """One process and all that it starts, to be used in a `with` block."""
 
@@ -106,18 +125,19 @@ class Child:
             self.process.stdout.close()
         return status
 
-    def lines(self, deadline):
+    def lines(self, patience):
         """Yield lines of its standard output until it closes.
 
-        Raises TimeoutError when `deadline`, a time of time.monotonic(), has
-        passed.
+        Raises TimeoutError when patience is at its end.
         """
         descriptor = self.process.stdout.fileno()
         rest = b''
         while True:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-                raise TimeoutError
+            left = patience.left()
+            if left <= 0:
+                raise TimeoutError(patience.reason)
+            if not select.select([descriptor], [], [], min(left, 1))[0]:
+                continue
             data = os.read(descriptor, 65536)
             *whole, rest = (rest + data).split(b'\n')
             for line in whole:

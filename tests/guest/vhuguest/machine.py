@@ -14,7 +14,7 @@ import subprocess
 import time
 
 from . import kernel
-from .child import Child, find_program
+from .child import Child, Patience, find_program
 from .errors import Unavailable
 from .initramfs import Initramfs
 
@@ -65,12 +65,13 @@ class Machine:
         self.memory = memory
         self.cpus = cpus
 
-    def boot(self, folder, scripts, device=None, tools=(), values=None,
-             timeout=120, on_line=print):
+    def boot(self, folder, scripts, device=None, backend=None, tools=(),
+             values=None, timeout=120, on_line=print):
         """Run scripts, one after another in one shell, in a new guest.
 
         `values` become shell variables, `tools` are programs of the host to
-        take along; `on_line` sees every line that the guest prints.
+        take along; `on_line` sees every line that the guest prints.  If
+        `backend` dies, the guest is not waited for much longer.
         """
         initramfs = self._pack(scripts, device, tools, values or {})
         archive = os.path.join(folder, 'initramfs.gz')
@@ -79,7 +80,7 @@ class Machine:
         with open(self.log(folder), 'wb') as log:
             with Child(argv, cwd=folder, stdout=subprocess.PIPE, stderr=log,
                        env=self.environment(folder)) as child:
-                return self._listen(child, timeout, on_line)
+                return self._listen(child, Patience(timeout, backend), on_line)
 
     def works(self, folder):
         """Whether a guest comes up at all.
@@ -128,19 +129,19 @@ class Machine:
         return packed
 
     @staticmethod
-    def _listen(child, timeout, on_line):
+    def _listen(child, patience, on_line):
         began = time.monotonic()
         status = None
         try:
-            for line in child.lines(began + timeout):
+            for line in child.lines(patience):
                 ended = re.fullmatch(r'@exit (\d+)', line)
                 if ended:
                     status = int(ended[1])
                 else:
                     on_line(line)
             child.wait(5)
-        except TimeoutError:
-            return Outcome(None, f'no end after {timeout} seconds', timeout)
+        except TimeoutError as error:
+            return Outcome(None, str(error), time.monotonic() - began)
         seconds = time.monotonic() - began
         if status is None:
             return Outcome(None, 'the guest died without an exit status '

@@ -22,6 +22,7 @@ class TestCase:
         self.image = os.path.join(folder, 'disk.img')
         self.sums = {}
         self.step = 'the kernel boots'
+        self.backend = None
         self.count = 0
         self.failed = 0
 
@@ -64,13 +65,14 @@ class TestCase:
 
         self.note(f'{front_end.name}, Linux {front_end.kernel.release}')
         failed = self.failed
-        outcome = front_end.boot(self.folder, scripts, device,
+        outcome = front_end.boot(self.folder, scripts, device, self.backend,
                                  on_line=on_line, **options)
         # A script that stops early leaves a status without a failed check.
         whole = (outcome.status is not None and
                  outcome.status <= self.failed - failed)
         if not self.ok(whole, 'the guest ran to its end'):
             self.note(f'{outcome.reason}; last seen: {self.step}')
+            self._show_log(os.path.join(self.folder, 'daemon.log'))
             self._show_log(front_end.log(self.folder))
             self._show_log(front_end.kernel_log(self.folder))
         self.note(f'{outcome.seconds:.1f} s')
@@ -84,7 +86,7 @@ class TestCase:
             self.ok(seconds < 2, f'the daemon took {seconds:.2f} s to end')
             self.ok(not os.path.exists(self.socket),
                     'the daemon removed its socket')
-        if self.failed:
+        if status != 0:
             self._show_log(running.log)
 
     def check_disk(self, offset=0):
@@ -113,8 +115,9 @@ class TestCase:
     def _start(self, argv):
         if find_program(argv[0]) is None:
             raise Unavailable(f'{argv[0]} is not built')
-        return daemon.Daemon(argv, self.socket,
-                             os.path.join(self.folder, 'daemon.log'))
+        self.backend = daemon.Daemon(argv, self.socket, os.path.join(
+            self.folder, 'daemon.log'))
+        return self.backend
 
     def _take(self, line, on_event):
         """Deal with one line of the guest, see scripts/checks.sh."""
