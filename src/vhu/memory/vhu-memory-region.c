@@ -175,6 +175,7 @@ map (VhuMemoryRegion  *self,
   self->map_base = base;
   self->map_length = length;
   self->host = (guint8 *) base + delta;
+  self->guard = vhu_sigbus_guard_new (base, length);
   return TRUE;
 }
 
@@ -213,6 +214,19 @@ vhu_memory_region_new (int       fd,
   return g_steal_pointer (&self);
 }
 
+void
+vhu_memory_region_set_fault_event (VhuMemoryRegion *self,
+                                   VhuEvent        *event)
+{
+  vhu_sigbus_guard_set_event (self->guard, event);
+}
+
+gboolean
+vhu_memory_region_get_faulted (VhuMemoryRegion *self)
+{
+  return vhu_sigbus_guard_get_faulted (self->guard);
+}
+
 /**
  * vhu_memory_region_ref:
  * @self: a region
@@ -249,7 +263,10 @@ vhu_memory_region_unref (VhuMemoryRegion *self)
     return;
 
   if (self->map_base != NULL)
-    munmap (self->map_base, self->map_length);
+    {
+      vhu_sigbus_guard_free (self->guard);
+      munmap (self->map_base, self->map_length);
+    }
   g_free (self);
 }
 

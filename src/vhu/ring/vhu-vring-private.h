@@ -109,9 +109,11 @@ void      vhu_vring_wait_drained   (VhuVring            *self);
 /* `drained` is called when no held chain has a buffer in @region. */
 void      vhu_vring_wait_region    (VhuVring            *self,
                                     VhuMemoryRegion     *region);
-/* Handles of all held chains go dead, but for those whose raw iovecs were given
- * out: these may be under real I/O. Returns how many are left. */
-guint     vhu_vring_revoke         (VhuVring            *self);
+/* Handles of all held chains (with @region: of those that have a buffer in it) go
+ * dead, but for those whose raw iovecs were given out: these may be under real
+ * I/O. Returns how many are left. */
+guint     vhu_vring_revoke         (VhuVring            *self,
+                                    VhuMemoryRegion     *region);
 /* The age in microseconds of the oldest chain that is held, or 0. */
 gint64    vhu_vring_get_oldest_age (VhuVring            *self);
 /* The device is reset: parked chains are forgotten. */
