@@ -615,6 +615,7 @@ test_polling_finds_work_without_a_kick (Test          *test,
   /* On a loaded machine the kicks may seem rare now and then. */
   for (guint i = 0; i < 1000 && queue->n_work_found == 0; i++)
     {
+      g_atomic_int_set (&queue->work, FALSE);
       queue->n_left = 1;
       kick_and_iterate (test, queue, 1);
     }

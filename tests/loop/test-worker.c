@@ -187,6 +187,30 @@ test_functions_run_in_order_and_never_within_the_call (void)
   g_assert_cmpstr (probe.order->str, ==, "abcC");
 }
 
+static gboolean
+busy_cb (gpointer user_data)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+test_busy_sources_do_not_keep_functions_out (void)
+{
+  g_autoptr(VhuWorker) worker = make_worker ("test");
+  g_autoptr(GSource) busy = g_idle_source_new ();
+  g_auto(Probe) probe;
+
+  probe_init (&probe);
+  probe.worker = worker;
+  g_source_set_priority (busy, G_PRIORITY_DEFAULT);
+  g_source_set_callback (busy, busy_cb, NULL, NULL);
+  g_source_attach (busy, vhu_worker_get_context (worker));
+  vhu_worker_invoke (worker, probe_cb, &probe, probe_notify);
+  wait_until_notified (&probe, 1);
+
+  g_source_destroy (busy);
+}
+
 static void
 test_stop_twice_is_stop_once (void)
 {
@@ -382,6 +406,8 @@ main (int   argc,
                    test_function_is_called_until_it_is_done);
   g_test_add_func ("/loop/worker/functions-run-in-order-and-never-within-the-call",
                    test_functions_run_in_order_and_never_within_the_call);
+  g_test_add_func ("/loop/worker/busy-sources-do-not-keep-functions-out",
+                   test_busy_sources_do_not_keep_functions_out);
   g_test_add_func ("/loop/worker/stop-twice-is-stop-once",
                    test_stop_twice_is_stop_once);
   g_test_add_func ("/loop/worker/stop-right-after-the-start-ends",

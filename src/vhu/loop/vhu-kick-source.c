@@ -118,18 +118,20 @@ unwatch_event (VhuKickWatch *watch)
 }
 
 static void
-collect_woken (VhuKickSource *self)
+empty_wake_fd (VhuKickSource *self)
 {
-  VhuKickWatch *watch;
   guint64 count;
 
-  if (g_atomic_pointer_get (&self->woken) == NULL)
-    return;
-
-  /* Emptied before the list is taken: whoever finds the list empty after that
-   * writes again. */
   while (read (self->wake_fd, &count, sizeof count) < 0 && errno == EINTR)
     ;
+}
+
+/* The descriptor is emptied before this: whoever finds the list empty afterwards
+ * writes again. */
+static void
+take_woken (VhuKickSource *self)
+{
+  VhuKickWatch *watch;
 
   do
     watch = g_atomic_pointer_get (&self->woken);
@@ -146,17 +148,16 @@ collect_woken (VhuKickSource *self)
     }
 }
 
+/* Without being told by the descriptor. A writer that has not come to write yet
+ * makes for a dispatch with nothing to do. */
 static void
-drain_wake_fd (VhuKickSource *self)
+look_for_woken (VhuKickSource *self)
 {
-  guint64 count;
+  if (g_atomic_pointer_get (&self->woken) == NULL)
+    return;
 
-  collect_woken (self);
-
-  /* Polling may have taken the list before its writer got to the descriptor. */
-  while (read (self->wake_fd, &count, sizeof count) < 0 && errno == EINTR)
-    ;
-  collect_woken (self);
+  empty_wake_fd (self);
+  take_woken (self);
 }
 
 static void
@@ -171,7 +172,8 @@ collect_events (VhuKickSource *self)
 
       if (watch == NULL)
         {
-          drain_wake_fd (self);
+          empty_wake_fd (self);
+          take_woken (self);
           continue;
         }
 
@@ -249,7 +251,7 @@ peek_all (VhuKickSource *self)
 {
   gboolean found = FALSE;
 
-  collect_woken (self);
+  look_for_woken (self);
 
   for (GList *l = self->watches.head; l != NULL; l = l->next)
     {
@@ -517,7 +519,7 @@ vhu_kick_watch_free (VhuKickWatch *self)
   VhuKickSource *source = self->source;
 
   unwatch_event (self);
-  collect_woken (source);
+  look_for_woken (source);
   dequeue (self);
   g_queue_unlink (&source->watches, &self->link);
   g_source_unref (&source->source);
