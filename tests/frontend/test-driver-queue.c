@@ -542,9 +542,11 @@ test_calls_are_asked_for_with_event_idx (Fixture       *test,
   device_push (test, device_pop (test), 0);
   g_assert_true (vhu_driver_queue_enable_calls (test->queue, 2));
 
+  for (guint i = 0; i < 3; i++)
+    assert_pops (test, test->used[2 + 4 * i], 0);
   vhu_driver_queue_disable_calls (test->queue);
   g_assert_cmpuint (test->avail[0], ==, 0);
-  /* No device with up to eight chains to report would call for this one. */
+  /* A device that looks only now at what was used before would not call. */
   for (guint16 new = 0; new <= 8; new++)
     for (guint16 old = 0; old <= new; old++)
       g_assert_false (crosses (old, new, *used_event));
@@ -923,6 +925,8 @@ test_waiting_has_an_end (Fixture       *test,
   g_assert_false (vhu_driver_queue_wait (test->queue, 2, &test->error));
   g_assert_error (test->error, VHU_ERROR, VHU_ERROR_TIMED_OUT);
   g_clear_error (&test->error);
+  /* Who does not wait does not want to be called. */
+  g_assert_cmpuint (test->avail[0], ==, 1);
 
   device_push (test, (guint32) id, 1);
   g_assert_true (vhu_driver_queue_wait (test->queue, 2, &test->error));

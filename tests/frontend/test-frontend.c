@@ -340,6 +340,8 @@ test_memory_comes_and_goes_with_slots (Fixture       *test,
                                        gconstpointer  unused)
 {
   g_autoptr(FakeMessage) added = NULL;
+  g_autoptr(FakeMessage) taken = NULL;
+  g_autoptr(FakeMessage) again = NULL;
   g_autoptr(FakeMessage) removed = NULL;
   guint64 region[5] = { 0 };
 
@@ -349,6 +351,12 @@ test_memory_comes_and_goes_with_slots (Fixture       *test,
   vhu_frontend_get_region (test->frontend, 0, NULL, &region[2], &region[3],
                            &region[4]);
   added = fake_backend_expect (test->backend, 37, 0x1, region, 40, 1);
+
+  /* Taken back, it is new to the back-end again. */
+  g_assert_true (vhu_frontend_rem_mem_reg (test->frontend, 0, &test->error));
+  g_assert_true (vhu_frontend_share_memory (test->frontend, &test->error));
+  taken = fake_backend_expect (test->backend, 38, 0x1, region, 40, 0);
+  again = fake_backend_expect (test->backend, 37, 0x1, region, 40, 1);
 
   g_assert_true (vhu_frontend_remove_region (test->frontend, region[1],
                                              &test->error));
