@@ -21,8 +21,8 @@ answer_clear (Answer *answer)
 }
 
 void
-test_channel_set_up (TestChannel          *test,
-        gconstpointer  reply_ack)
+test_channel_set_up (TestChannel   *test,
+                     gconstpointer  reply_ack)
 {
   g_autoptr(GError) error = NULL;
   int fds[2];
@@ -40,8 +40,8 @@ test_channel_set_up (TestChannel          *test,
 }
 
 void
-test_channel_tear_down (TestChannel          *test,
-           gconstpointer  unused)
+test_channel_tear_down (TestChannel   *test,
+                        gconstpointer  unused)
 {
   if (test->channel != NULL)
     vhu_frontend_channel_close (test->channel);
@@ -80,10 +80,10 @@ answered_cb (GObject      *object,
 }
 
 void
-test_channel_send (TestChannel         *test,
-              Answer       *answer,
-              guint         timeout_ms,
-              GCancellable *cancellable)
+test_channel_send (TestChannel  *test,
+                   Answer       *answer,
+                   guint         timeout_ms,
+                   GCancellable *cancellable)
 {
   answer->test = test;
   vhu_frontend_channel_send_config_change_async (test->channel, timeout_ms, cancellable,
@@ -98,16 +98,16 @@ test_channel_iterate (TestChannel *test)
 }
 
 void
-test_channel_wait (TestChannel   *test,
-          Answer *answer)
+test_channel_wait (TestChannel *test,
+                   Answer      *answer)
 {
   while (!answer->done)
     g_main_context_iteration (test->context, TRUE);
 }
 
 void
-test_channel_expect_request (TestChannel     *test,
-                gboolean  needs_reply)
+test_channel_expect_request (TestChannel *test,
+                             gboolean     needs_reply)
 {
   Header header;
 
@@ -128,9 +128,9 @@ test_channel_expect_silence (TestChannel *test)
 }
 
 void
-test_channel_write (TestChannel          *test,
-             gconstpointer  bytes,
-             gsize          size)
+test_channel_write (TestChannel   *test,
+                    gconstpointer  bytes,
+                    gsize          size)
 {
   g_assert_cmpint (write (test->peer_fd, bytes, size), ==, size);
 }
@@ -153,17 +153,17 @@ test_channel_reply (TestChannel *test,
 
 void
 answer_assert_failed (Answer *answer,
-               GQuark  domain,
-               int     code)
+                      GQuark  domain,
+                      int     code)
 {
   g_assert_true (answer->done);
   g_assert_error (answer->error, domain, code);
 }
 
 guint
-test_channel_fill (TestChannel   *test,
-             Answer *answers,
-             guint   n)
+test_channel_fill (TestChannel *test,
+                   Answer      *answers,
+                   guint        n)
 {
   guint i;
 

@@ -15,7 +15,7 @@
 #include "vhu-protocol-private.h"
 
 static void
-test_closing_ends_everything (TestChannel          *test,
+test_closing_ends_everything (TestChannel   *test,
                               gconstpointer  unused)
 {
   g_auto(Answer) sent = { 0 };
@@ -58,7 +58,7 @@ count_notify_cb (GObject    *object,
 }
 
 static void
-test_front_end_that_goes_is_noticed (TestChannel          *test,
+test_front_end_that_goes_is_noticed (TestChannel   *test,
                                      gconstpointer  unused)
 {
   g_auto(Answer) answer = { 0 };
@@ -76,7 +76,7 @@ test_front_end_that_goes_is_noticed (TestChannel          *test,
 }
 
 static void
-test_idle_channel_notices_the_end (TestChannel          *test,
+test_idle_channel_notices_the_end (TestChannel   *test,
                                    gconstpointer  unused)
 {
   vhu_clear_fd (&test->peer_fd);
@@ -86,8 +86,8 @@ test_idle_channel_notices_the_end (TestChannel          *test,
 }
 
 static void
-check_dropped (TestChannel   *test,
-               Answer *answer)
+check_dropped (TestChannel *test,
+               Answer      *answer)
 {
   test_channel_wait (test, answer);
   g_assert_cmpuint (test_channel_n_messages, ==, 1);
@@ -96,7 +96,7 @@ check_dropped (TestChannel   *test,
 }
 
 static void
-test_wrong_reply_drops_the_channel (TestChannel          *test,
+test_wrong_reply_drops_the_channel (TestChannel   *test,
                                     gconstpointer  unused)
 {
   static const struct
@@ -132,7 +132,7 @@ test_wrong_reply_drops_the_channel (TestChannel          *test,
 }
 
 static void
-test_reply_with_a_descriptor_drops_the_channel (TestChannel          *test,
+test_reply_with_a_descriptor_drops_the_channel (TestChannel   *test,
                                                 gconstpointer  unused)
 {
   union
@@ -158,7 +158,7 @@ test_reply_with_a_descriptor_drops_the_channel (TestChannel          *test,
 }
 
 static void
-test_reply_to_nothing_drops_the_channel (TestChannel          *test,
+test_reply_to_nothing_drops_the_channel (TestChannel   *test,
                                          gconstpointer  unused)
 {
   test_channel_reply (test, 0);
@@ -168,7 +168,7 @@ test_reply_to_nothing_drops_the_channel (TestChannel          *test,
 }
 
 static void
-test_second_reply_drops_the_channel (TestChannel          *test,
+test_second_reply_drops_the_channel (TestChannel   *test,
                                      gconstpointer  unused)
 {
   g_auto(Answer) answer = { 0 };
@@ -185,7 +185,7 @@ test_second_reply_drops_the_channel (TestChannel          *test,
 }
 
 static void
-test_end_in_mid_reply_drops_the_channel (TestChannel          *test,
+test_end_in_mid_reply_drops_the_channel (TestChannel   *test,
                                          gconstpointer  unused)
 {
   g_auto(Answer) answer = { 0 };
@@ -199,7 +199,7 @@ test_end_in_mid_reply_drops_the_channel (TestChannel          *test,
 }
 
 static void
-test_reply_to_what_is_not_sent_drops_the_channel (TestChannel          *test,
+test_reply_to_what_is_not_sent_drops_the_channel (TestChannel   *test,
                                                   gconstpointer  unused)
 {
   g_autofree Answer *answers = g_new0 (Answer, MORE_THAN_ENOUGH);
@@ -211,7 +211,7 @@ test_reply_to_what_is_not_sent_drops_the_channel (TestChannel          *test,
 }
 
 static void
-test_channel_may_go_in_a_callback (TestChannel          *test,
+test_channel_may_go_in_a_callback (TestChannel   *test,
                                    gconstpointer  unused)
 {
   g_auto(Answer) first = { .drop_channel = TRUE };
@@ -232,7 +232,7 @@ test_channel_may_go_in_a_callback (TestChannel          *test,
 }
 
 static void
-test_channel_may_go_when_time_is_up (TestChannel          *test,
+test_channel_may_go_when_time_is_up (TestChannel   *test,
                                      gconstpointer  unused)
 {
   g_auto(Answer) answer = { .drop_channel = TRUE };
@@ -264,7 +264,7 @@ call_cb (gpointer user_data)
 /* Answers come within the call only when it is made from a source, and later
  * than the request was. */
 static void
-call_from_source (TestChannel        *test,
+call_from_source (TestChannel *test,
                   ChannelFunc  func)
 {
   g_autoptr(GSource) source = g_idle_source_new ();
@@ -278,7 +278,7 @@ call_from_source (TestChannel        *test,
 }
 
 static void
-test_channel_may_go_while_it_closes (TestChannel          *test,
+test_channel_may_go_while_it_closes (TestChannel   *test,
                                      gconstpointer  unused)
 {
   g_auto(Answer) answer = { .drop_channel = TRUE };
@@ -291,7 +291,7 @@ test_channel_may_go_while_it_closes (TestChannel          *test,
 }
 
 static void
-test_channel_may_go_while_it_resumes (TestChannel          *test,
+test_channel_may_go_while_it_resumes (TestChannel   *test,
                                       gconstpointer  unused)
 {
   g_auto(Answer) answer = { .drop_channel = TRUE };
@@ -305,7 +305,7 @@ test_channel_may_go_while_it_resumes (TestChannel          *test,
 }
 
 static void
-test_channel_may_go_when_it_was_sent (TestChannel          *test,
+test_channel_may_go_when_it_was_sent (TestChannel   *test,
                                       gconstpointer  unused)
 {
   g_autofree Answer *answers = g_new0 (Answer, MORE_THAN_ENOUGH);
@@ -394,22 +394,30 @@ main (int   argc,
   g_test_init (&argc, &argv, NULL);
   test_channel_catch_messages ();
 
-  ADD_TEST ("frontend-channel-end/closing-ends-everything", TRUE, test_closing_ends_everything);
-  ADD_TEST ("frontend-channel-end/front-end-that-goes-is-noticed", TRUE, test_front_end_that_goes_is_noticed);
-  ADD_TEST ("frontend-channel-end/idle-channel-notices-the-end", TRUE, test_idle_channel_notices_the_end);
-  ADD_TEST ("frontend-channel-end/wrong-reply-drops-the-channel", TRUE, test_wrong_reply_drops_the_channel);
+  ADD_TEST ("frontend-channel-end/closing-ends-everything", TRUE,
+            test_closing_ends_everything);
+  ADD_TEST ("frontend-channel-end/front-end-that-goes-is-noticed", TRUE,
+            test_front_end_that_goes_is_noticed);
+  ADD_TEST ("frontend-channel-end/idle-channel-notices-the-end", TRUE,
+            test_idle_channel_notices_the_end);
+  ADD_TEST ("frontend-channel-end/wrong-reply-drops-the-channel", TRUE,
+            test_wrong_reply_drops_the_channel);
   ADD_TEST ("frontend-channel-end/reply-with-a-descriptor-drops-the-channel", TRUE,
             test_reply_with_a_descriptor_drops_the_channel);
   ADD_TEST ("frontend-channel-end/reply-to-nothing-drops-the-channel", TRUE,
             test_reply_to_nothing_drops_the_channel);
-  ADD_TEST ("frontend-channel-end/second-reply-drops-the-channel", TRUE, test_second_reply_drops_the_channel);
+  ADD_TEST ("frontend-channel-end/second-reply-drops-the-channel", TRUE,
+            test_second_reply_drops_the_channel);
   ADD_TEST ("frontend-channel-end/reply-to-what-is-not-sent-drops-the-channel", FALSE,
             test_reply_to_what_is_not_sent_drops_the_channel);
   ADD_TEST ("frontend-channel-end/end-in-mid-reply-drops-the-channel", TRUE,
             test_end_in_mid_reply_drops_the_channel);
-  ADD_TEST ("frontend-channel-end/channel-may-go-in-a-callback", TRUE, test_channel_may_go_in_a_callback);
-  ADD_TEST ("frontend-channel-end/channel-may-go-when-time-is-up", TRUE, test_channel_may_go_when_time_is_up);
-  ADD_TEST ("frontend-channel-end/channel-may-go-while-it-closes", TRUE, test_channel_may_go_while_it_closes);
+  ADD_TEST ("frontend-channel-end/channel-may-go-in-a-callback", TRUE,
+            test_channel_may_go_in_a_callback);
+  ADD_TEST ("frontend-channel-end/channel-may-go-when-time-is-up", TRUE,
+            test_channel_may_go_when_time_is_up);
+  ADD_TEST ("frontend-channel-end/channel-may-go-while-it-closes", TRUE,
+            test_channel_may_go_while_it_closes);
   ADD_TEST ("frontend-channel-end/channel-may-go-while-it-resumes", FALSE,
             test_channel_may_go_while_it_resumes);
   ADD_TEST ("frontend-channel-end/channel-may-go-when-it-was-sent", FALSE,

@@ -11,7 +11,7 @@
 #include "vhu-protocol-private.h"
 
 static void
-test_sent_is_enough_without_acknowledgements (TestChannel          *test,
+test_sent_is_enough_without_acknowledgements (TestChannel   *test,
                                               gconstpointer  unused)
 {
   g_auto(Answer) answer = { 0 };
@@ -24,7 +24,7 @@ test_sent_is_enough_without_acknowledgements (TestChannel          *test,
 }
 
 static void
-test_answer_ends_the_request (TestChannel          *test,
+test_answer_ends_the_request (TestChannel   *test,
                               gconstpointer  unused)
 {
   g_auto(Answer) answer = { 0 };
@@ -41,7 +41,7 @@ test_answer_ends_the_request (TestChannel          *test,
 }
 
 static void
-test_refusal_leaves_the_channel_open (TestChannel          *test,
+test_refusal_leaves_the_channel_open (TestChannel   *test,
                                       gconstpointer  unused)
 {
   g_auto(Answer) answer = { 0 };
@@ -55,7 +55,7 @@ test_refusal_leaves_the_channel_open (TestChannel          *test,
 }
 
 static void
-test_requests_go_out_one_at_a_time (TestChannel          *test,
+test_requests_go_out_one_at_a_time (TestChannel   *test,
                                     gconstpointer  unused)
 {
   g_auto(Answer) first = { 0 };
@@ -80,7 +80,7 @@ test_requests_go_out_one_at_a_time (TestChannel          *test,
 }
 
 static void
-test_reply_may_dribble (TestChannel          *test,
+test_reply_may_dribble (TestChannel   *test,
                         gconstpointer  unused)
 {
   const guint8 reply[] = { 2, 0, 0, 0, 5, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
@@ -105,7 +105,7 @@ test_reply_may_dribble (TestChannel          *test,
 }
 
 static void
-test_late_reply_meets_its_own_request (TestChannel          *test,
+test_late_reply_meets_its_own_request (TestChannel   *test,
                                        gconstpointer  unused)
 {
   g_auto(Answer) late = { 0 };
@@ -132,7 +132,7 @@ test_late_reply_meets_its_own_request (TestChannel          *test,
 }
 
 static void
-test_time_runs_while_others_are_first (TestChannel          *test,
+test_time_runs_while_others_are_first (TestChannel   *test,
                                        gconstpointer  unused)
 {
   g_auto(Answer) first = { 0 };
@@ -153,7 +153,7 @@ test_time_runs_while_others_are_first (TestChannel          *test,
 }
 
 static void
-test_cancelled_requests_end (TestChannel          *test,
+test_cancelled_requests_end (TestChannel   *test,
                              gconstpointer  unused)
 {
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
@@ -192,7 +192,7 @@ test_cancelled_requests_end (TestChannel          *test,
 }
 
 static void
-test_front_end_that_never_reads_blocks_nobody (TestChannel          *test,
+test_front_end_that_never_reads_blocks_nobody (TestChannel   *test,
                                                gconstpointer  unused)
 {
   g_autofree Answer *answers = g_new0 (Answer, MORE_THAN_ENOUGH);
@@ -232,7 +232,7 @@ test_front_end_that_never_reads_blocks_nobody (TestChannel          *test,
 }
 
 static void
-test_nothing_is_awaited_during_a_drain (TestChannel          *test,
+test_nothing_is_awaited_during_a_drain (TestChannel   *test,
                                         gconstpointer  unused)
 {
   g_auto(Answer) sent = { 0 };
@@ -265,7 +265,7 @@ test_nothing_is_awaited_during_a_drain (TestChannel          *test,
 }
 
 static void
-test_late_reply_during_a_drain_is_dropped (TestChannel          *test,
+test_late_reply_during_a_drain_is_dropped (TestChannel   *test,
                                            gconstpointer  unused)
 {
   g_auto(Answer) sent = { 0 };
@@ -291,7 +291,7 @@ test_late_reply_during_a_drain_is_dropped (TestChannel          *test,
 }
 
 static void
-test_acknowledgements_can_come_later (TestChannel          *test,
+test_acknowledgements_can_come_later (TestChannel   *test,
                                       gconstpointer  unused)
 {
   g_auto(Answer) first = { 0 };
@@ -313,7 +313,7 @@ test_acknowledgements_can_come_later (TestChannel          *test,
 }
 
 static void
-test_callback_may_send_again (TestChannel          *test,
+test_callback_may_send_again (TestChannel   *test,
                               gconstpointer  unused)
 {
   g_auto(Answer) first = { .send_again = TRUE };
@@ -344,15 +344,19 @@ main (int   argc,
 
   ADD_TEST ("frontend-channel/sent-is-enough-without-acknowledgements", FALSE,
             test_sent_is_enough_without_acknowledgements);
-  ADD_TEST ("frontend-channel/answer-ends-the-request", TRUE, test_answer_ends_the_request);
-  ADD_TEST ("frontend-channel/refusal-leaves-the-channel-open", TRUE, test_refusal_leaves_the_channel_open);
-  ADD_TEST ("frontend-channel/requests-go-out-one-at-a-time", TRUE, test_requests_go_out_one_at_a_time);
+  ADD_TEST ("frontend-channel/answer-ends-the-request", TRUE,
+            test_answer_ends_the_request);
+  ADD_TEST ("frontend-channel/refusal-leaves-the-channel-open", TRUE,
+            test_refusal_leaves_the_channel_open);
+  ADD_TEST ("frontend-channel/requests-go-out-one-at-a-time", TRUE,
+            test_requests_go_out_one_at_a_time);
   ADD_TEST ("frontend-channel/reply-may-dribble", TRUE, test_reply_may_dribble);
   ADD_TEST ("frontend-channel/late-reply-meets-its-own-request", TRUE,
             test_late_reply_meets_its_own_request);
   ADD_TEST ("frontend-channel/time-runs-while-others-are-first", TRUE,
             test_time_runs_while_others_are_first);
-  ADD_TEST ("frontend-channel/cancelled-requests-end", TRUE, test_cancelled_requests_end);
+  ADD_TEST ("frontend-channel/cancelled-requests-end", TRUE,
+            test_cancelled_requests_end);
   ADD_TEST ("frontend-channel/front-end-that-never-reads-blocks-nobody", FALSE,
             test_front_end_that_never_reads_blocks_nobody);
   ADD_TEST ("frontend-channel/nothing-is-awaited-during-a-drain", TRUE,
@@ -361,7 +365,8 @@ main (int   argc,
             test_late_reply_during_a_drain_is_dropped);
   ADD_TEST ("frontend-channel/acknowledgements-can-come-later", FALSE,
             test_acknowledgements_can_come_later);
-  ADD_TEST ("frontend-channel/callback-may-send-again", TRUE, test_callback_may_send_again);
+  ADD_TEST ("frontend-channel/callback-may-send-again", TRUE,
+            test_callback_may_send_again);
 
   return g_test_run ();
 }
