@@ -122,7 +122,7 @@ test_wrong_reply_drops_the_channel (TestChannel   *test,
 
       test_channel_send (test, &answer, LONG_TIMEOUT_MS, NULL);
       test_channel_iterate (test);
-          test_channel_write (test, &wrong[i], sizeof wrong[i]);
+      test_channel_write (test, &wrong[i], sizeof wrong[i]);
       test_channel_write (test, payload, MIN (wrong[i].size, sizeof payload));
       check_dropped (test, &answer);
 
