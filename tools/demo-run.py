@@ -23,7 +23,7 @@ from vhuguest.child import (  # noqa: E402
 from vhuguest.daemon import Daemon, block_command  # noqa: E402
 from vhuguest.errors import GuestError, Unavailable  # noqa: E402
 from vhuguest.machine import (  # noqa: E402
-    BLOCK, Device, Qemu, UserModeLinux, kvm_works)
+    BLOCK, Device, Qemu, UserModeLinux, check_qemu, kvm_works)
 
 MEBIBYTES = 1024
 SERIAL = 'libvhu-demo'
@@ -46,9 +46,13 @@ class Screen:
         self.good, self.bad, self.busy = (
             ('ok', 'FAILED', '..') if ascii_only else ('✓', '✗', '…'))
         self.passed = self.failed = 0
+        self.part = None
 
     def heading(self, text):
-        self._print(f'\n{self.bold}{text}{self.plain}')
+        """Begin a part, unless it has begun."""
+        if text != self.part:
+            self._print(f'\n{self.bold}{text}{self.plain}')
+        self.part = text
 
     def check(self, held, text, when=None):
         self.passed += bool(held)
@@ -114,7 +118,7 @@ class Demo:
         return daemon
 
     def boot(self, machine, daemon, rounds):
-        self.screen.heading(f'Guest: {machine.name}')
+        self.screen.heading('Guest')
         self.began = time.monotonic()
         self.screen.pending('the kernel boots', 0)
         failed = self.screen.failed
@@ -195,7 +199,7 @@ class Demo:
             digest, _, name = rest.partition(' ')
             self.sums[name] = digest
         elif word == '@up':
-            self.screen.check(True, f'Linux {rest} is up', when)
+            self.screen.check(True, 'Linux is up', when)
         elif word == '@stat':
             self.stat = [int(number) for number in rest.split()]
         else:
@@ -213,20 +217,22 @@ def user_mode_linux(_screen, _folder):
 
 def qemu(screen, folder):
     """QEMU with KVM if a guest comes up under it, else an emulated processor."""
-    screen.heading('Machine')
+    check_qemu()
     the_kernel = kernel.fetch_kernel(screen.text)
-    processors = min(4, os.cpu_count() or 1)
     screen.pending('trying KVM')
     accelerator = 'kvm' if kvm_works(the_kernel, folder) else 'tcg'
-    machine = Qemu(the_kernel, cpus=processors, accelerator=accelerator)
-    screen.text('QEMU with KVM' if accelerator == 'kvm' else
-                'QEMU, which emulates the processor: KVM is not usable here')
-    return machine, ROUNDS[accelerator]
+    if accelerator == 'tcg':
+        screen.text('KVM is not usable here: QEMU will emulate the processor')
+    processors = min(4, os.cpu_count() or 1)
+    return Qemu(the_kernel, cpus=processors, accelerator=accelerator), ROUNDS[accelerator]
 
 
 def run_guest(screen, build, folder, find_machine):
     """The whole story with one front-end; Unavailable if that one cannot."""
+    screen.heading('Machine')
     machine, rounds = find_machine(screen, folder)
+    screen.check(True, f'{machine.name}, Linux {machine.kernel.release}, '
+                 f'{machine.cpus} processor{"s" * (machine.cpus > 1)}')
     demo = Demo(screen, build, folder)
     with demo.serve() as daemon:
         outcome = demo.boot(machine, daemon, rounds)
@@ -265,10 +271,9 @@ def run_first_possible(screen, build, folder, prefer_qemu):
         try:
             return run_guest(screen, build, folder, find_machine)
         except Unavailable as reason:
-            screen.heading('Not this way')
             screen.text(str(reason))
-    screen.text('No Linux guest can run here, so the same kind of traffic\n'
-                'comes from vhu-bench, through the front-end half of libvhu.')
+    screen.text('No Linux guest can run here. The same kind of traffic comes\n'
+                'from vhu-bench then, through the front-end half of libvhu.')
     return run_bench(screen, build, folder)
 
 
@@ -311,6 +316,10 @@ def main():
                                options.qemu)
     except (GuestError, Unavailable) as error:
         screen.check(False, str(error))
+    except BrokenPipeError:
+        # Nobody reads any more; nor may Python's own last flush complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except SystemExit:
         screen.heading('Interrupted: everything is stopped and removed.')
         raise

@@ -11,7 +11,8 @@ packages_wanted=
 has_thing ()
 {
   case $1 in
-    command:*) command -v "${1#*:}" ;;
+    # Not every user's PATH has the folders of mke2fs and sfdisk.
+    command:*) PATH=$PATH:/usr/sbin:/sbin command -v "${1#*:}" ;;
     module:*) pkg-config --exists "${1#*:}" ;;
     python:*) /usr/bin/python3 -c "import ${1#*:}" ;;
     flag:*) echo 'int main (void) { return 0; }' |
@@ -61,12 +62,15 @@ as_root ()
 }
 
 # install_packages PACKAGE...
+# What goes wrong is on standard error; the rest is long, and nobody's news.
 install_packages ()
 {
   case $(package_manager) in
     apt-get) as_root env DEBIAN_FRONTEND=noninteractive \
-               apt-get -qq -y --no-install-recommends install "$@" ;;
-    dnf) as_root dnf -q -y --setopt=install_weak_deps=False install "$@" ;;
+               apt-get -qq -y --no-install-recommends install "$@" \
+               >/dev/null ;;
+    dnf) as_root dnf -q -y --setopt=install_weak_deps=False install "$@" \
+           >/dev/null ;;
   esac
 }
 

@@ -693,7 +693,7 @@ vhu_frontend_channel_send_config_change_async (VhuFrontendChannel  *self,
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
   task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, vhu_frontend_channel_send_config_change_async);
+  g_task_set_name (task, "vhu_frontend_channel_send_config_change_async");
   queue_request (self, task, VHU_BACKEND_REQUEST_CONFIG_CHANGE_MSG, NULL, timeout_ms);
 }
 

@@ -333,6 +333,7 @@ maybe_finish_stop (VhuServer *self)
   set_running (self, FALSE);
   if (task != NULL)
     g_task_return_boolean (task, TRUE);
+  g_object_unref (self); /* of the start */
 }
 
 static void

@@ -4,7 +4,7 @@
 
 # Introduces the disk to whoever watches the demo.
 
-tell up "$(uname -r)"
+tell up
 n_queues=$(find /sys/block/vda/mq/* -maxdepth 0 | wc -l)
 [ "$n_queues" = 1 ] && queues="1 queue" || queues="$n_queues queues"
 check "/dev/vda found: $MEBIBYTES MiB, serial number $SERIAL, $queues" \

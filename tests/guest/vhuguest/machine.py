@@ -8,7 +8,6 @@ when something went wrong.
 """
 
 import os
-import platform
 import re
 import shlex
 import subprocess
@@ -161,6 +160,13 @@ def check_busybox():
         raise Unavailable(f'busybox has no {", ".join(sorted(missing))}')
 
 
+def check_qemu():
+    program = find_program('qemu-system-x86_64')
+    if program is None:
+        raise Unavailable('qemu-system-x86_64 is not installed')
+    return program
+
+
 def memory_folder(folder, mebibytes):
     """Where user-mode Linux puts the file that is its memory.
 
@@ -205,9 +211,7 @@ class Qemu(Machine):
     bus_modules = ('virtio_pci',)
 
     def __init__(self, the_kernel=None, memory=256, cpus=1, accelerator='tcg'):
-        self.program = find_program('qemu-system-x86_64')
-        if platform.machine() != 'x86_64' or self.program is None:
-            raise Unavailable('qemu-system-x86_64 is not installed')
+        self.program = check_qemu()
         super().__init__(the_kernel or kernel.find_kernel(), memory, cpus)
         self.accelerator = accelerator
         self.name = f'QEMU {accelerator.upper()}'
