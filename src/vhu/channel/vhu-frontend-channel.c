@@ -481,6 +481,15 @@ has_socket_option (int fd,
          value == wanted;
 }
 
+static gboolean
+has_peer (int fd)
+{
+  struct sockaddr_storage address;
+  socklen_t length = sizeof address;
+
+  return getpeername (fd, (struct sockaddr *) &address, &length) == 0;
+}
+
 static GSocket *
 make_socket (int      fd,
              GError **error)
@@ -491,7 +500,7 @@ make_socket (int      fd,
   /* The front-end chose the descriptor: it can be anything. */
   if (!has_socket_option (fd, SO_DOMAIN, AF_UNIX) ||
       !has_socket_option (fd, SO_TYPE, SOCK_STREAM) ||
-      !has_socket_option (fd, SO_ACCEPTCONN, 0))
+      !has_peer (fd))
     {
       g_set_error_literal (error, VHU_ERROR, VHU_ERROR_BAD_VALUE,
                            "descriptor for the channel to the front-end is no "
