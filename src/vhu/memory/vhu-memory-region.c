@@ -210,7 +210,8 @@ vhu_memory_region_new (int       fd,
 
   VHU_TRACE (VHU_DEBUG_MEMORY,
              "mapped %#" G_GINT64_MODIFIER "x bytes at guest address %#"
-             G_GINT64_MODIFIER "x to %p", size, guest_address, self->host);
+             G_GINT64_MODIFIER "x to %p", size, guest_address,
+             (gpointer) self->host);
   return g_steal_pointer (&self);
 }
 

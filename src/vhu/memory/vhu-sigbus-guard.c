@@ -91,21 +91,25 @@ VhuSigbusGuard *
 vhu_sigbus_guard_new (gpointer base,
                       gsize    length)
 {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&writer_mutex);
-  VhuSigbusGuard *self = find_free_slot (&first_chunk);
+  VhuSigbusGuard *self;
 
+  g_mutex_lock (&writer_mutex);
+  self = find_free_slot (&first_chunk);
   __atomic_store_n (&self->faulted, FALSE, __ATOMIC_RELAXED);
   set_slot (self, base, length);
+  g_mutex_unlock (&writer_mutex);
+
   return self;
 }
 
 void
 vhu_sigbus_guard_free (VhuSigbusGuard *self)
 {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&writer_mutex);
-
-  set_slot (self, NULL, 0);
   g_clear_pointer (&self->event, vhu_event_unref);
+
+  g_mutex_lock (&writer_mutex);
+  set_slot (self, NULL, 0);
+  g_mutex_unlock (&writer_mutex);
 }
 
 void
