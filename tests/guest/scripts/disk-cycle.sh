@@ -7,6 +7,8 @@
 # partitions out; ROUNDS says how often the list of file sizes below is gone
 # through.  Tells the host the sums of the files that are left.
 
+disk_or_exit
+
 sizes='1 511 512 513 4095 4096 4097 65537 300001 1048576 2097153 3145729'
 
 n_files=$((ROUNDS * 12))

@@ -6,6 +6,8 @@
 # there, ABSENT those that must not; SERIAL, BLOCK_SIZE and CACHE are what the
 # disk says of itself, and may be left empty.
 
+disk_or_exit
+
 expect_features ()
 {
   for feature in $FEATURES; do
