@@ -111,7 +111,7 @@ class Demo:
         disk.create(self.image, MEBIBYTES)
         self.screen.check(True, f'image: {self.image}, {MEBIBYTES} MiB, sparse')
         daemon = Daemon(block_command(self.program, self.socket, self.image,
-                                      serial=SERIAL),
+                                      f'--serial={SERIAL}'),
                         self.socket, os.path.join(self.folder, 'daemon.log'))
         self.screen.check(True, f'back-end: {os.path.basename(self.program)}, '
                           f'process {daemon.pid}, listens on {self.socket}')
@@ -126,7 +126,8 @@ class Demo:
             self.folder, ['demo-begin.sh', 'disk-cycle.sh', 'demo-end.sh'],
             Device(BLOCK, self.socket, num_queues=machine.cpus), daemon,
             tools=['sfdisk', 'mke2fs'], timeout=300, on_line=self._show,
-            values={'MEBIBYTES': MEBIBYTES, 'SERIAL': SERIAL, 'ROUNDS': rounds})
+            values={'MEBIBYTES': MEBIBYTES, 'SERIAL': SERIAL, 'ROUNDS': rounds,
+                    'TARGET': '/dev/vda1'})
         if not self.alive and not machine.works(self.folder):
             raise Unavailable(f'{machine.name} does not run on this machine')
         if outcome.status is None or outcome.status > self.screen.failed - failed:

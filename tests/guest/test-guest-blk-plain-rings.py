@@ -19,8 +19,8 @@ def test_disk(test):
                               'disk-cycle.sh'], device,
                   values={'FEATURES': '12:MQ 32:VERSION_1',
                           'ABSENT': '28:INDIRECT_DESC 29:EVENT_IDX',
-                          'SERIAL': '', 'SECTORS': MEBIBYTES << 11,
-                          'QUEUES': 2, 'ROUNDS': 1},
+                          'SECTORS': MEBIBYTES << 11,
+                          'QUEUES': 2, 'ROUNDS': 1, 'TARGET': '/dev/vda1'},
                   tools=['sfdisk', 'mke2fs'], timeout=240)
         test.end_daemon(daemon)
     offset = disk.partition_offset(test.image)

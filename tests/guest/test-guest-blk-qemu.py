@@ -15,13 +15,15 @@ MEBIBYTES = 256
 def test_disk(test):
     front_end = Qemu(cpus=4)
     disk.create(test.image, MEBIBYTES)
-    with test.block_daemon(serial='vhu-test-4711') as daemon:
+    with test.block_daemon('--serial=vhu-test-4711') as daemon:
         device = testcase.block_device(test, num_queues=4)
+        # What a disk says of itself; the peer says other things.
+        own = {'SERIAL': 'vhu-test-4711', 'CACHE': 'write back'}
         test.boot(front_end, ['disk-features.sh', 'disk-parallel.sh',
                               'disk-raw.sh', 'disk-cycle.sh'], device,
                   values={'FEATURES': FEATURES, 'ABSENT': '5:RO',
-                          'SERIAL': '' if daemon.is_peer else 'vhu-test-4711',
-                          'SECTORS': MEBIBYTES << 11, 'QUEUES': 4, 'ROUNDS': 2},
+                          'SECTORS': MEBIBYTES << 11, 'QUEUES': 4, 'ROUNDS': 2,
+                          'TARGET': '/dev/vda1', **({} if daemon.is_peer else own)},
                   tools=['sfdisk', 'mke2fs', 'blkdiscard'], timeout=240)
         test.end_daemon(daemon)
     offset = disk.partition_offset(test.image)

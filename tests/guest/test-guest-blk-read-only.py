@@ -32,11 +32,10 @@ def test_read_only(test):
     prepare(test)
     before = disk.sha256(test.image)
     os.chmod(test.image, 0o444)
-    with test.block_daemon(read_only=True) as daemon:
+    with test.block_daemon('--read-only') as daemon:
         test.boot(front_end, ['disk-features.sh', 'disk-read-only.sh'],
                   testcase.block_device(test),
-                  values={'FEATURES': '5:RO', 'ABSENT': '', 'SERIAL': '',
-                          'SECTORS': MEBIBYTES << 11})
+                  values={'FEATURES': '5:RO', 'SECTORS': MEBIBYTES << 11})
         test.end_daemon(daemon)
     test.equal(disk.sha256(test.image), before, 'the image is as it was')
 

@@ -10,9 +10,9 @@ from vhuguest.machine import UserModeLinux
 def test_disk(test):
     front_end = UserModeLinux()
     disk.create(test.image, 512)
-    with test.block_daemon(serial='vhu-test') as daemon:
+    with test.block_daemon('--serial=vhu-test') as daemon:
         test.boot(front_end, ['disk-raw.sh', 'disk-cycle.sh'],
-                  testcase.block_device(test), values={'ROUNDS': 3},
+                  testcase.block_device(test), values={'ROUNDS': 3, 'TARGET': '/dev/vda1'},
                   tools=['sfdisk', 'mke2fs', 'blkdiscard'])
         test.end_daemon(daemon)
     offset = disk.partition_offset(test.image)

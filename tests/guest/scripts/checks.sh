@@ -67,6 +67,14 @@ wait_for ()
   done
 }
 
+# For the first line of what uses the disk: without it nothing makes sense.
+disk_or_exit ()
+{
+  wait_for 10 test -b /dev/vda > /dev/null && return
+  check "the guest has a disk" false
+  exit "$failures"
+}
+
 forget_caches ()
 {
   sync

@@ -4,6 +4,8 @@
 
 # Introduces the disk to whoever watches the demo.
 
+disk_or_exit
+
 tell up
 n_queues=$(find /sys/block/vda/mq/* -maxdepth 0 | wc -l)
 [ "$n_queues" = 1 ] && queues="1 queue" || queues="$n_queues queues"

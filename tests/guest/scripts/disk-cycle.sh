@@ -3,19 +3,21 @@
 # shellcheck shell=dash disable=SC2154
 
 # The life of a disk: partition, format, mount, write, check, discard,
-# remount, check again, unmount.  ROUNDS says how often the list of file sizes
-# below is gone through.  Tells the host the sums of the files that are left.
+# remount, check again, unmount.  TARGET is /dev/vda1, or /dev/vda to leave the
+# partitions out; ROUNDS says how often the list of file sizes below is gone
+# through.  Tells the host the sums of the files that are left.
+
+disk_or_exit
 
 sizes='1 511 512 513 4095 4096 4097 65537 300001 1048576 2097153 3145729'
 
-part=/dev/vda1
 n_files=$((ROUNDS * 12))
 
 make_partition ()
 {
   echo 'label: gpt
         start=2048, type=L' | sfdisk --quiet --wipe always /dev/vda &&
-    wait_for 10 test -b $part
+    wait_for 10 test -b "$TARGET"
 }
 
 write_files ()
@@ -50,13 +52,15 @@ discard_free_space ()
   fstrim -v /mnt && at_least "$(count_discards)" $((before + 1))
 }
 
-remount () { cd / && umount /mnt && mount $part /mnt && cd /mnt || return; }
+remount () { cd / && umount /mnt && mount "$TARGET" /mnt && cd /mnt || return; }
 
 let_go () { cd / && umount /mnt; }
 
-check "GPT partition table written and read back" make_partition
-check "ext4 made on $part" mke2fs -q -t ext4 $part
-check "mounted" mount -t ext4 $part /mnt && cd /mnt || exit 1
+if [ "$TARGET" = /dev/vda1 ]; then
+  check "GPT partition table written and read back" make_partition
+fi
+check "ext4 made on $TARGET" mke2fs -q -t ext4 "$TARGET"
+check "mounted" mount -t ext4 "$TARGET" /mnt && cd /mnt || exit 1
 rmdir lost+found
 
 check "$n_files files written and synced" write_files

@@ -3,7 +3,10 @@
 # shellcheck shell=dash disable=SC2154
 
 # What driver and device agreed on.  FEATURES are bit:name words that must be
-# there, ABSENT those that must not; SERIAL is what the disk calls itself.
+# there, ABSENT those that must not; SERIAL, BLOCK_SIZE and CACHE are what the
+# disk says of itself, and may be left empty.
+
+disk_or_exit
 
 expect_features ()
 {
@@ -18,5 +21,12 @@ expect_features ()
 expect_features
 if [ -n "$SERIAL" ]; then
   check "serial number" equal "$(cat /sys/block/vda/serial)" "$SERIAL"
+fi
+if [ -n "$BLOCK_SIZE" ]; then
+  check "blocks of $BLOCK_SIZE bytes" \
+    equal "$(cat /sys/block/vda/queue/logical_block_size)" "$BLOCK_SIZE"
+fi
+if [ -n "$CACHE" ]; then
+  check "the cache is $CACHE" equal "$(cat /sys/block/vda/cache_type)" "$CACHE"
 fi
 check "capacity" equal "$(cat /sys/block/vda/size)" "$SECTORS"

@@ -5,6 +5,8 @@
 # QUEUES writers at once, one on each processor and so one on each queue.
 # Writer n owns the n-th part of the disk.
 
+disk_or_exit
+
 disk=/dev/vda
 part=$((4 << 20))
 

@@ -4,6 +4,8 @@
 
 # Requests straight to the disk, past the guest's page cache.
 
+disk_or_exit
+
 disk=/dev/vda
 size=$((4 << 20))
 

@@ -4,6 +4,8 @@
 
 # A disk that can be read and nothing else.
 
+disk_or_exit
+
 write_block () { copy if=/dev/zero of=/dev/vda bs=4k count=1 conv=notrunc,fsync; }
 
 # busybox mounts read-only when it cannot mount read-write; the write shows.

@@ -5,6 +5,8 @@
 # Every boot reads a number from the disk and writes the next one.  The guest
 # boots again until the number is LAST.
 
+disk_or_exit
+
 found=$(copy if=/dev/vda bs=4k count=1 iflag=direct 2> /dev/null | tr -d '\0')
 boot=$((${found:-0} + 1))
 

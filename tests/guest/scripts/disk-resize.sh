@@ -4,6 +4,8 @@
 
 # The disk grows to SECTORS while a file system on it is mounted and written.
 
+disk_or_exit
+
 has_size () { [ "$(cat /sys/block/vda/size)" = "$SECTORS" ]; }
 
 write_until_stopped ()

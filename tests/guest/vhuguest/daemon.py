@@ -31,25 +31,30 @@ def locate(program):
     return found
 
 
-def _peer_options(socket, image, read_only, queues):
-    writable = 'off' if read_only else 'on'
+# How the peer says what our options say.
+PEER_EXPORT = {'--read-only': 'writable=off',
+               '--logical-block-size=4096': 'logical-block-size=4096'}
+
+
+def _peer_options(socket, image, options):
+    only_read = 'on' if '--read-only' in options else 'off'
+    export = ['writable=on', *(PEER_EXPORT[option] for option in options
+                               if option in PEER_EXPORT)]
     return ['--blockdev', f'driver=file,node-name=disk,filename={image},'
-            f'discard=unmap,read-only={"on" if read_only else "off"}',
+            f'discard=unmap,read-only={only_read}',
             '--export', 'type=vhost-user-blk,id=export,node-name=disk,'
-            f'addr.type=unix,addr.path={socket},writable={writable},'
-            f'num-queues={queues}']
+            f'num-queues=4,addr.type=unix,addr.path={socket},'
+            f'{",".join(export)}']
 
 
-def block_command(program, socket, image, serial=None, read_only=False):
-    """The command line that serves an image with `program`."""
+def block_command(program, socket, image, *options):
+    """The command line that serves an image with `program`.
+
+    The peer does not know all of our options: it goes without those.
+    """
     if os.path.basename(program) == PEER:
-        return [program, *_peer_options(socket, image, read_only, 4)]
-    argv = [program, f'--socket-path={socket}', f'--blk-file={image}']
-    if serial is not None:
-        argv.append(f'--serial={serial}')
-    if read_only:
-        argv.append('--read-only')
-    return argv
+        return [program, *_peer_options(socket, image, options)]
+    return [program, f'--socket-path={socket}', f'--blk-file={image}', *options]
 
 
 class Daemon(Child):

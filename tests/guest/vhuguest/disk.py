@@ -79,7 +79,10 @@ def extract(path, offset, folder):
 def _free_ranges(path, offset):
     """Where the file system has free blocks: (first byte, length) in the image."""
     dump = _run('dumpe2fs', f'{path}?offset={offset}').stdout
-    block = int(re.search(r'^Block size:\s*(\d+)', dump, re.MULTILINE)[1])
+    size = re.search(r'^Block size:\s*(\d+)', dump, re.MULTILINE)
+    if size is None:
+        raise GuestError(f'dumpe2fs: {dump.strip()}')
+    block = int(size[1])
     for ranges in re.findall(r'^  Free blocks: (\S.*)$', dump, re.MULTILINE):
         for each in ranges.split(', '):
             first, _, last = each.partition('-')

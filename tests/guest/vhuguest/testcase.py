@@ -48,11 +48,11 @@ class TestCase:
         self._print(f'1..{self.count}')
         return 1 if self.failed else 0
 
-    def block_daemon(self, **options):
+    def block_daemon(self, *options):
         """Start the daemon under test on self.image."""
         program = os.environ.get('VHU_DEVICE_BLK', 'vhu-device-blk')
-        argv = daemon.block_command(program, self.socket, self.image, **options)
-        return self._start(argv)
+        return self._start(daemon.block_command(program, self.socket,
+                                                self.image, *options))
 
     def rng_daemon(self, *options):
         program = os.environ.get('VHU_DEVICE_RNG', 'vhu-device-rng')
@@ -102,7 +102,7 @@ class TestCase:
                 f'the host reads the same {len(self.sums)} files')
         self.note('\n'.join(wrong))
 
-    def check_discards(self, offset):
+    def check_discards(self, offset=0):
         """Free blocks of the file system take no space on the host."""
         text = 'discarded blocks are holes on the host'
         if not disk.can_punch_holes(self.folder):
