@@ -266,7 +266,7 @@ check_refused (int fd)
   VhuEvent *event = vhu_event_new_take (fd, VHU_EVENT_READ, &error);
 
   g_assert_null (event);
-  g_assert_error (error, VHU_ERROR, VHU_ERROR_BAD_MESSAGE);
+  g_assert_error (error, VHU_ERROR, VHU_ERROR_BAD_VALUE);
   g_assert_nonnull (strstr (error->message, "neither an eventfd nor a pipe"));
   vhu_test_assert_closed (fd);
 }
@@ -288,13 +288,40 @@ test_other_descriptors_are_refused (void)
   check_refused (ends[1]);
 }
 
+/* What user-mode Linux gives for calls. */
+static void
+test_unix_socket_is_written_without_waiting (void)
+{
+  g_autoptr(VhuEvent) event = NULL;
+  g_autoptr(GError) error = NULL;
+  vhu_autofd int reader = -1;
+  int ends[2];
+  guint64 count;
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends),
+                   ==, 0);
+  reader = ends[1];
+  event = vhu_event_new_take (ends[0], VHU_EVENT_WRITE, &error);
+  g_assert_no_error (error);
+
+  vhu_event_signal (event);
+  g_assert_cmpint (read (reader, &count, sizeof count), ==, sizeof count);
+  g_assert_cmpuint (count, ==, 1);
+
+  /* Neither a full socket nor one without a reader stops or kills us. */
+  for (guint i = 0; i < 100000; i++)
+    vhu_event_signal (event);
+  vhu_clear_fd (&reader);
+  vhu_event_signal (event);
+}
+
 static void
 test_missing_descriptor_is_an_error (void)
 {
   g_autoptr(GError) error = NULL;
 
   g_assert_null (vhu_event_new_take (-1, VHU_EVENT_READ, &error));
-  g_assert_error (error, VHU_ERROR, VHU_ERROR_BAD_MESSAGE);
+  g_assert_error (error, VHU_ERROR, VHU_ERROR_BAD_VALUE);
 }
 
 static void
@@ -359,6 +386,7 @@ main (int   argc,
   ADD ("call-pipe-without-reader-is-accepted",
        test_call_pipe_without_reader_is_accepted);
   ADD ("other-descriptors-are-refused", test_other_descriptors_are_refused);
+  ADD ("unix-socket-is-written-without-waiting", test_unix_socket_is_written_without_waiting);
   ADD ("missing-descriptor-is-an-error", test_missing_descriptor_is_an_error);
   ADD ("last-reference-closes", test_last_reference_closes);
   ADD ("descriptors-close-on-exec", test_descriptors_close_on_exec);

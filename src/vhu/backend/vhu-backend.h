@@ -77,6 +77,9 @@ VHU_AVAILABLE_IN_ALL
 void       vhu_backend_offer_feature          (VhuBackend       *self,
                                                guint             bit);
 VHU_AVAILABLE_IN_ALL
+void       vhu_backend_withdraw_feature       (VhuBackend       *self,
+                                               guint             bit);
+VHU_AVAILABLE_IN_ALL
 gboolean   vhu_backend_offers_feature         (VhuBackend       *self,
                                                guint             bit);
 VHU_AVAILABLE_IN_ALL
@@ -84,6 +87,10 @@ gboolean   vhu_backend_has_feature            (VhuBackend       *self,
                                                guint             bit);
 VHU_AVAILABLE_IN_ALL
 void       vhu_backend_offer_protocol_feature (VhuBackend       *self,
+                                               guint             bit);
+VHU_AVAILABLE_IN_ALL
+void       vhu_backend_withdraw_protocol_feature
+                                              (VhuBackend       *self,
                                                guint             bit);
 VHU_AVAILABLE_IN_ALL
 gboolean   vhu_backend_offers_protocol_feature

@@ -7,6 +7,15 @@
 
 #include <gio/gio.h>
 
+/**
+ * vhu_error_quark:
+ *
+ * Returns the error domain of this library.
+ *
+ * Returns: the domain, as in `VHU_ERROR`
+ *
+ * Since: 0.1
+ */
 G_DEFINE_QUARK (vhu-error-quark, vhu_error)
 
 /**

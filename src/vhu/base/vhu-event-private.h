@@ -11,9 +11,10 @@ G_BEGIN_DECLS
  *
  * The other side shares the open file description, so the O_NONBLOCK flag is
  * *its* property: we never change it and never rely on it. An eventfd is read
- * with preadv2(RWF_NOWAIT) and polled before it is written; a pipe (user-mode
- * Linux uses one for calls) is opened anew through /proc/self/fd, which gives us
- * a description, and an O_NONBLOCK flag, of our own.
+ * with preadv2(RWF_NOWAIT) and polled before it is written; a pipe is opened anew
+ * through /proc/self/fd, which gives us a description, and an O_NONBLOCK flag, of
+ * our own; a Unix socket (user-mode Linux gives one for calls) is told with each
+ * message not to wait.
  *
  * Reference counted with atomic counts; signal and drain may be called from any
  * thread. */
@@ -26,7 +27,8 @@ typedef enum
   VHU_EVENT_WRITE
 } VhuEventUse;
 
-/* Takes @fd also on failure. Anything but an eventfd or a pipe is refused. */
+/* Takes @fd also on failure. Anything but an eventfd or a pipe, or a Unix socket
+ * to write to, is refused. */
 VhuEvent *vhu_event_new_take (int            fd,
                               VhuEventUse    use,
                               GError       **error);

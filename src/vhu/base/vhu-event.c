@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
@@ -17,11 +18,19 @@
 #include "vhu-error.h"
 #include "vhu-fd-private.h"
 
+typedef enum
+{
+  KIND_NONE,
+  KIND_EVENTFD,
+  KIND_PIPE,
+  KIND_SOCKET
+} EventKind;
+
 struct _VhuEvent
 {
   gatomicrefcount ref_count;
   int fd;
-  gboolean is_pipe;
+  EventKind kind;
 };
 
 static gboolean
@@ -53,16 +62,52 @@ reopen_pipe (int         fd,
   return open (path, (use == VHU_EVENT_READ ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_CLOEXEC);
 }
 
+static EventKind
+examine (int                fd,
+         VhuEventUse        use,
+         const struct stat *st)
+{
+  int domain = -1;
+  socklen_t length = sizeof domain;
+
+  if (S_ISFIFO (st->st_mode))
+    return KIND_PIPE;
+  if (fd_is_eventfd (fd))
+    return KIND_EVENTFD;
+
+  /* What user-mode Linux calls a pipe is one end of a pair of sockets. */
+  if (use == VHU_EVENT_WRITE && S_ISSOCK (st->st_mode) &&
+      getsockopt (fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX)
+    return KIND_SOCKET;
+  return KIND_NONE;
+}
+
 static VhuEvent *
-event_new (int      fd,
-           gboolean is_pipe)
+event_new (int       fd,
+           EventKind kind)
 {
   VhuEvent *self = g_new0 (VhuEvent, 1);
 
   g_atomic_ref_count_init (&self->ref_count);
   self->fd = fd;
-  self->is_pipe = is_pipe;
+  self->kind = kind;
   return self;
+}
+
+static VhuEvent *
+event_new_for_pipe (int           fd,
+                    VhuEventUse   use,
+                    GError      **error)
+{
+  int pipe_fd = reopen_pipe (fd, use);
+
+  if (pipe_fd >= 0)
+    return event_new (pipe_fd, KIND_PIPE);
+
+  g_set_error (error, VHU_ERROR, VHU_ERROR_BAD_VALUE,
+               "pipe given as event descriptor cannot be opened: %s",
+               g_strerror (errno));
+  return NULL;
 }
 
 VhuEvent *
@@ -72,35 +117,25 @@ vhu_event_new_take (int           fd,
 {
   vhu_autofd int owned_fd = fd;
   struct stat st;
-  int pipe_fd;
+  EventKind kind;
 
   if (fstat (fd, &st) < 0)
     {
-      g_set_error (error, VHU_ERROR, VHU_ERROR_BAD_MESSAGE,
+      g_set_error (error, VHU_ERROR, VHU_ERROR_BAD_VALUE,
                    "event descriptor cannot be examined: %s", g_strerror (errno));
       return NULL;
     }
 
-  if (!S_ISFIFO (st.st_mode))
-    {
-      if (fd_is_eventfd (fd))
-        return event_new (vhu_steal_fd (&owned_fd), FALSE);
+  kind = examine (fd, use, &st);
+  if (kind == KIND_PIPE)
+    return event_new_for_pipe (fd, use, error);
+  if (kind != KIND_NONE)
+    return event_new (vhu_steal_fd (&owned_fd), kind);
 
-      g_set_error (error, VHU_ERROR, VHU_ERROR_BAD_MESSAGE,
-                   "event descriptor is neither an eventfd nor a pipe (mode 0%o)",
-                   (guint) st.st_mode);
-      return NULL;
-    }
-
-  pipe_fd = reopen_pipe (fd, use);
-  if (pipe_fd < 0)
-    {
-      g_set_error (error, VHU_ERROR, VHU_ERROR_BAD_MESSAGE,
-                   "pipe given as event descriptor cannot be opened: %s",
-                   g_strerror (errno));
-      return NULL;
-    }
-  return event_new (pipe_fd, TRUE);
+  g_set_error (error, VHU_ERROR, VHU_ERROR_BAD_VALUE,
+               "event descriptor is neither an eventfd nor a pipe (mode 0%o)",
+               (guint) st.st_mode);
+  return NULL;
 }
 
 VhuEvent *
@@ -114,7 +149,7 @@ vhu_event_new (GError **error)
                    "no eventfd can be created: %s", g_strerror (errno));
       return NULL;
     }
-  return event_new (fd, FALSE);
+  return event_new (fd, KIND_EVENTFD);
 }
 
 VhuEvent *
@@ -140,35 +175,46 @@ vhu_event_get_fd (VhuEvent *self)
   return self->fd;
 }
 
-void
-vhu_event_signal (VhuEvent *self)
+static gssize
+write_once (VhuEvent *self)
 {
   static const guint64 one = 1;
   struct pollfd pfd = { .fd = self->fd, .events = POLLOUT };
-  gssize written;
+
+  if (self->kind == KIND_SOCKET)
+    return send (self->fd, &one, sizeof one, MSG_DONTWAIT | MSG_NOSIGNAL);
 
   /* The peer may have filled a blocking eventfd: then a wake-up is waiting for
    * it anyway, and a write would block this thread for as long as it likes. */
-  if (!self->is_pipe && poll (&pfd, 1, 0) != 1)
-    return;
+  if (self->kind == KIND_EVENTFD && poll (&pfd, 1, 0) != 1)
+    return 0;
+
+  return write (self->fd, &one, sizeof one);
+}
+
+void
+vhu_event_signal (VhuEvent *self)
+{
+  gssize written;
 
   do
-    written = write (self->fd, &one, sizeof one);
+    written = write_once (self);
   while (written < 0 && errno == EINTR);
 }
 
 gboolean
 vhu_event_drain (VhuEvent *self)
 {
+  gboolean is_eventfd = self->kind == KIND_EVENTFD;
   guint64 buffer[8];
-  struct iovec iov = { .iov_base = buffer, .iov_len = self->is_pipe ? sizeof buffer : 8 };
+  struct iovec iov = { .iov_base = buffer, .iov_len = is_eventfd ? 8 : sizeof buffer };
   gssize got;
 
   /* One read is enough for both: an eventfd gives its whole count, and what is
    * left in a pipe keeps the descriptor readable. */
   do
-    got = self->is_pipe ? readv (self->fd, &iov, 1)
-                        : preadv2 (self->fd, &iov, 1, -1, RWF_NOWAIT);
+    got = is_eventfd ? preadv2 (self->fd, &iov, 1, -1, RWF_NOWAIT)
+                     : readv (self->fd, &iov, 1);
   while (got < 0 && errno == EINTR);
 
   return got > 0 || (got < 0 && errno == EAGAIN);

@@ -32,6 +32,8 @@ VhuMemory *vhu_memory_remove_region (VhuMemory        *self,
                                      GError          **error);
 gboolean   vhu_memory_has_region    (VhuMemory        *self,
                                      VhuMemoryRegion  *region);
+/* TRUE if a region was truncated, and zeros stand in its place. */
+gboolean   vhu_memory_get_faulted   (VhuMemory        *self);
 
 /* The region that holds @guest_address, or NULL. */
 VhuMemoryRegion *vhu_memory_find    (VhuMemory        *self,

@@ -175,6 +175,7 @@ map (VhuMemoryRegion  *self,
   self->map_base = base;
   self->map_length = length;
   self->host = (guint8 *) base + delta;
+  self->guard = vhu_sigbus_guard_new (base, length);
   return TRUE;
 }
 
@@ -209,8 +210,22 @@ vhu_memory_region_new (int       fd,
 
   VHU_TRACE (VHU_DEBUG_MEMORY,
              "mapped %#" G_GINT64_MODIFIER "x bytes at guest address %#"
-             G_GINT64_MODIFIER "x to %p", size, guest_address, self->host);
+             G_GINT64_MODIFIER "x to %p", size, guest_address,
+             (gpointer) self->host);
   return g_steal_pointer (&self);
+}
+
+void
+vhu_memory_region_set_fault_event (VhuMemoryRegion *self,
+                                   VhuEvent        *event)
+{
+  vhu_sigbus_guard_set_event (self->guard, event);
+}
+
+gboolean
+vhu_memory_region_get_faulted (VhuMemoryRegion *self)
+{
+  return vhu_sigbus_guard_get_faulted (self->guard);
 }
 
 /**
@@ -249,7 +264,10 @@ vhu_memory_region_unref (VhuMemoryRegion *self)
     return;
 
   if (self->map_base != NULL)
-    munmap (self->map_base, self->map_length);
+    {
+      vhu_sigbus_guard_free (self->guard);
+      munmap (self->map_base, self->map_length);
+    }
   g_free (self);
 }
 

@@ -218,6 +218,16 @@ vhu_memory_has_region (VhuMemory       *self,
   return vhu_memory_find (self, region->guest_address) == region;
 }
 
+gboolean
+vhu_memory_get_faulted (VhuMemory *self)
+{
+  for (guint i = 0; i < self->n_regions; i++)
+    if (vhu_memory_region_get_faulted (self->regions[i]))
+      return TRUE;
+
+  return FALSE;
+}
+
 VhuMemoryRegion *
 vhu_memory_find (VhuMemory *self,
                  guint64    guest_address)

@@ -16,7 +16,8 @@ G_BEGIN_DECLS
 typedef struct
 {
   /* Any thread: chains ended on another thread; call vhu_vring_collect() soon
-   * on the ring's thread. Called once per empty-to-filled, not per chain. */
+   * on the ring's thread. Called once per empty-to-filled, not per chain, and
+   * under a lock of the ring: it must call nothing of the ring. */
   void (*wake)    (VhuVring     *vring,
                    gpointer      owner_data);
   /* Wake the driver (its call descriptor). */
@@ -68,7 +69,7 @@ gboolean  vhu_vring_start          (VhuVring            *self,
 /* Publishes what is pushed, and returns the base for GET_VRING_BASE. Requires a
  * drained ring. */
 guint32   vhu_vring_stop           (VhuVring            *self);
-/* What a stop would return; for rings that never started, what @base says. */
+/* What a stop would return, or what the last stop returned. */
 guint32   vhu_vring_get_base       (VhuVring            *self);
 void      vhu_vring_set_enabled    (VhuVring            *self,
                                     gboolean             enabled);
@@ -109,9 +110,11 @@ void      vhu_vring_wait_drained   (VhuVring            *self);
 /* `drained` is called when no held chain has a buffer in @region. */
 void      vhu_vring_wait_region    (VhuVring            *self,
                                     VhuMemoryRegion     *region);
-/* Handles of all held chains go dead, but for those whose raw iovecs were given
- * out: these may be under real I/O. Returns how many are left. */
-guint     vhu_vring_revoke         (VhuVring            *self);
+/* Handles of all held chains (with @region: of those that have a buffer in it) go
+ * dead, but for those whose raw iovecs were given out: these may be under real
+ * I/O. Returns how many are left. */
+guint     vhu_vring_revoke         (VhuVring            *self,
+                                    VhuMemoryRegion     *region);
 /* The age in microseconds of the oldest chain that is held, or 0. */
 gint64    vhu_vring_get_oldest_age (VhuVring            *self);
 /* The device is reset: parked chains are forgotten. */

@@ -78,7 +78,8 @@ gboolean vhu_message_read_vring_event
                                   guint             *index,
                                   gboolean          *has_fd,
                                   GError           **error);
-/* Checks n_regions against payload size and descriptor count. All that can be
+/* Checks n_regions against payload size (room for more regions may follow, and is
+ * ignored) and descriptor count. All that can be
  * wrong with it but a missing head is VHU_ERROR_BAD_VALUE: the table is refused,
  * the old one stays. */
 gboolean vhu_message_read_memory_table

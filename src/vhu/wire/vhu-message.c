@@ -238,8 +238,11 @@ check_memory_table (const VhuMessage  *self,
     g_set_error (error, VHU_ERROR, VHU_ERROR_BAD_VALUE,
                  "table of %u memory regions came with %u descriptors",
                  n_regions, self->n_fds);
-  else if (self->size != MEMORY_TABLE_HEAD_SIZE +
-                         n_regions * sizeof (VhuRegionDescription))
+  /* User-mode Linux always sends room for two regions, whether or not there are
+   * as many: whole regions may follow the last one, and are not looked at. */
+  else if (self->size < MEMORY_TABLE_HEAD_SIZE + n_regions * sizeof (VhuRegionDescription) ||
+           self->size > sizeof (VhuMemoryTable) ||
+           (self->size - MEMORY_TABLE_HEAD_SIZE) % sizeof (VhuRegionDescription) != 0)
     g_set_error (error, VHU_ERROR, VHU_ERROR_BAD_VALUE,
                  "table of %u memory regions is %u bytes",
                  n_regions, self->size);
@@ -264,7 +267,8 @@ vhu_message_read_memory_table (const VhuMessage  *self,
     return FALSE;
 
   memset (table, 0, sizeof *table);
-  memcpy (table, self->payload, self->size);
+  memcpy (table, self->payload,
+          MEMORY_TABLE_HEAD_SIZE + n_regions * sizeof (VhuRegionDescription));
   return TRUE;
 }
 

@@ -1,0 +1,683 @@
+/* SPDX-FileCopyrightText: 2026 The libvhu authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "vhu-server-internal-private.h"
+
+#include "vhu-backend-private.h"
+#include "vhu-error.h"
+
+/* Connections that wait for their turn; more are closed at once. */
+#define MAX_WAITING 16
+/* What one dispatch may take of a context that is not ours. */
+#define GUEST_CONTEXT_CHAINS 64
+#define GUEST_CONTEXT_US 1000
+
+/**
+ * VhuServer:
+ *
+ * Brings a [class@Backend] together with the front-ends of virtual machines.
+ *
+ * A server listens on a Unix socket, takes over a socket that was opened by
+ * somebody else, or calls a front-end that listens. It serves one front-end
+ * after another until it is stopped: a virtual machine may come and go, and a
+ * connection that never sends a message costs nothing. While one is served,
+ * others wait.
+ *
+ * With [property@Server:n-threads] 0 the queues are served in the thread-default
+ * main context of whoever calls [method@Server.start], which is right for
+ * scripts and for devices with little traffic. Daemons use threads.
+ *
+ * All methods are for the thread that starts the server.
+ *
+ * Since: 0.1
+ */
+
+enum
+{
+  SIGNAL_SESSION_OPENED,
+  SIGNAL_SESSION_CLOSED,
+  SIGNAL_VRING_BROKEN,
+  N_SIGNALS
+};
+
+static guint signals[N_SIGNALS];
+
+G_DEFINE_FINAL_TYPE (VhuServer, vhu_server, G_TYPE_OBJECT)
+
+static void maybe_finish_stop (VhuServer *self);
+static void begin_stop        (VhuServer *self);
+
+static void
+clear_source (GSource **source)
+{
+  if (*source == NULL)
+    return;
+
+  g_source_destroy (*source);
+  g_clear_pointer (source, g_source_unref);
+}
+
+/* Sessions. */
+
+static void
+set_session (VhuServer  *self,
+             VhuSession *session)
+{
+  if (g_set_object (&self->session, session))
+    g_object_notify_by_pspec (G_OBJECT (self), vhu_server_properties[VHU_SERVER_PROP_SESSION]);
+}
+
+static gboolean
+claim_cb (VhuSession *session,
+          gpointer    user_data)
+{
+  VhuServer *self = user_data;
+
+  if (self->session != NULL || self->stopping)
+    return FALSE;
+
+  self->n_sessions++;
+  set_session (self, session);
+  return TRUE;
+}
+
+/* Called when the session has its queues. */
+static void
+session_is_open_cb (GObject    *object,
+                    GParamSpec *pspec,
+                    gpointer    user_data)
+{
+  VhuServer *self = user_data;
+  VhuSession *session = VHU_SESSION (object);
+
+  if (!vhu_session_get_is_open (session))
+    return;
+
+  if (self->n_ending == 0)
+    vhu_session_allow_start (session);
+  g_signal_emit (self, signals[SIGNAL_SESSION_OPENED], 0, session);
+}
+
+static gpointer
+ref_session (gconstpointer session,
+             gpointer      unused)
+{
+  return g_object_ref ((gpointer) session);
+}
+
+/* Sessions come and go while each of them is told something. */
+static GPtrArray *
+copy_sessions (VhuServer *self)
+{
+  GPtrArray *copy = g_ptr_array_copy (self->sessions, ref_session, NULL);
+
+  g_ptr_array_set_free_func (copy, g_object_unref);
+  return copy;
+}
+
+/* Whoever spoke first while another was served comes next. */
+static void
+resume_waiting (VhuServer *self)
+{
+  g_autoptr(GPtrArray) sessions = NULL;
+
+  if (self->stopping)
+    return;
+
+  sessions = copy_sessions (self);
+  for (guint i = 0; i < sessions->len && self->session == NULL; i++)
+    vhu_session_resume (g_ptr_array_index (sessions, i));
+}
+
+static void
+hung_up_cb (VhuSession   *session,
+            const GError *error,
+            gpointer      user_data)
+{
+  VhuServer *self = user_data;
+
+  if (session != self->session)
+    return;
+
+  self->n_ending++;
+  set_session (self, NULL);
+  g_signal_emit (self, signals[SIGNAL_SESSION_CLOSED], 0, session, error);
+
+  /* A single connection has no successor. */
+  if (self->exit_on_disconnect || self->listener == NULL)
+    begin_stop (self);
+  else
+    resume_waiting (self);
+}
+
+static void
+ended_cb (VhuSession *session,
+          gpointer    user_data)
+{
+  VhuServer *self = user_data;
+
+  g_signal_handlers_disconnect_by_data (session, self);
+  if (vhu_session_get_n_vrings (session) > 0)
+    {
+      vhu_server_add_counters (session, &self->n_completed, &self->n_failed);
+      self->n_ending--;
+    }
+  g_ptr_array_remove (self->sessions, session);
+
+  if (self->n_ending == 0 && self->session != NULL)
+    vhu_session_allow_start (self->session);
+  maybe_finish_stop (self);
+}
+
+static void
+ring_broke_cb (VhuSession   *session,
+               guint         index,
+               const GError *error,
+               gpointer      user_data)
+{
+  VhuServer *self = user_data;
+
+  g_signal_emit (self, signals[SIGNAL_VRING_BROKEN], 0, index, error);
+}
+
+static const VhuSessionOwner session_owner = {
+  .claim = claim_cb,
+  .hung_up = hung_up_cb,
+  .ended = ended_cb,
+  .ring_broke = ring_broke_cb,
+};
+
+static void
+add_connection (VhuServer *self,
+                GSocket   *socket)
+{
+  VhuSession *session;
+
+  g_socket_set_blocking (socket, FALSE);
+  session = vhu_session_new (self->backend, socket, &self->settings, &session_owner, self);
+  g_signal_connect (session, "notify::is-open", G_CALLBACK (session_is_open_cb), self);
+  g_ptr_array_add (self->sessions, session);
+  if (self->session == NULL)
+    vhu_session_resume (session);
+}
+
+/* Listening. */
+
+static gboolean
+accept_cb (GSocket      *listener,
+           GIOCondition  condition,
+           gpointer      user_data)
+{
+  VhuServer *self = user_data;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GSocket) socket = NULL;
+
+  socket = g_socket_accept (listener, NULL, &error);
+  if (socket == NULL)
+    {
+      if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+        g_message ("a connection cannot be accepted: %s", error->message);
+      return G_SOURCE_CONTINUE;
+    }
+
+  if (self->sessions->len >= MAX_WAITING)
+    {
+      g_message ("a connection is refused: %u wait already", self->sessions->len);
+      return G_SOURCE_CONTINUE;
+    }
+
+  add_connection (self, socket);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+check_unused (VhuServer  *self,
+              GError    **error)
+{
+  if (self->listener == NULL && self->connected == NULL)
+    return TRUE;
+
+  g_set_error_literal (error, VHU_ERROR, VHU_ERROR_BAD_STATE,
+                       "this server has a socket already");
+  return FALSE;
+}
+
+/* Starting and stopping. */
+
+static gboolean
+add_thread (VhuServer  *self,
+            VhuWorker  *worker,
+            GError    **error)
+{
+  VhuRingThread *thread = vhu_ring_thread_new (worker, self->priority, self->poll_us, error);
+
+  if (thread == NULL)
+    return FALSE;
+  g_ptr_array_add (self->settings.threads, thread);
+  return TRUE;
+}
+
+static gboolean
+create_threads (VhuServer  *self,
+                GError    **error)
+{
+  self->settings.threads =
+    g_ptr_array_new_with_free_func ((GDestroyNotify) vhu_ring_thread_unref);
+  if (self->n_threads == 0)
+    return add_thread (self, NULL, error);
+
+  for (guint i = 0; i < self->n_threads; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("%s-%u", vhu_backend_get_kind (self->backend), i);
+      g_autoptr(VhuWorker) worker = vhu_worker_new (name, error);
+
+      if (worker == NULL || !add_thread (self, worker, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+config_changed_in_control_cb (gpointer user_data)
+{
+  VhuServer *self = user_data;
+
+  if (self->session != NULL)
+    vhu_session_config_changed (self->session);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+config_changed_cb (VhuBackend *backend,
+                   gpointer    user_data)
+{
+  VhuServer *self = user_data;
+  g_autoptr(GSource) source = g_idle_source_new ();
+
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_static_name (source, "vhu-config-changed");
+  g_source_set_callback (source, config_changed_in_control_cb,
+                         g_object_ref (self), g_object_unref);
+  g_source_attach (source, self->context);
+}
+
+static const VhuBackendObserver backend_observer = {
+  .config_changed = config_changed_cb,
+};
+
+static void
+set_running (VhuServer *self,
+             gboolean   running)
+{
+  if (self->running == running)
+    return;
+
+  self->running = running;
+  g_object_notify_by_pspec (G_OBJECT (self), vhu_server_properties[VHU_SERVER_PROP_RUNNING]);
+}
+
+static void
+maybe_finish_stop (VhuServer *self)
+{
+  g_autoptr(GTask) task = NULL;
+
+  if (!self->stopping || self->sessions->len > 0 || !self->running)
+    return;
+
+  vhu_backend_forget_observer (self->backend);
+  g_clear_pointer (&self->settings.threads, g_ptr_array_unref);
+  self->stopping = FALSE;
+  task = g_steal_pointer (&self->stop_task);
+  set_running (self, FALSE);
+  if (task != NULL)
+    g_task_return_boolean (task, TRUE);
+  g_object_unref (self); /* of the start */
+}
+
+static void
+begin_stop (VhuServer *self)
+{
+  g_autoptr(GPtrArray) sessions = NULL;
+
+  if (self->stopping || !self->running)
+    return;
+
+  self->stopping = TRUE;
+  clear_source (&self->accept_source);
+  g_clear_pointer (&self->listener, vhu_listener_free);
+
+  sessions = copy_sessions (self);
+  for (guint i = 0; i < sessions->len; i++)
+    vhu_session_close (g_ptr_array_index (sessions, i), NULL);
+  maybe_finish_stop (self);
+}
+
+/* A server is kept alive while it runs, so that nothing can be running here. */
+static void
+vhu_server_finalize (GObject *object)
+{
+  VhuServer *self = VHU_SERVER (object);
+
+  g_clear_pointer (&self->listener, vhu_listener_free);
+  g_clear_object (&self->connected);
+  g_clear_object (&self->session);
+  g_clear_pointer (&self->sessions, g_ptr_array_unref);
+  g_clear_pointer (&self->settings.threads, g_ptr_array_unref);
+  g_clear_pointer (&self->context, g_main_context_unref);
+  g_clear_object (&self->backend);
+
+  G_OBJECT_CLASS (vhu_server_parent_class)->finalize (object);
+}
+
+static void
+install_signals (GType type)
+{
+  /**
+   * VhuServer::session-opened:
+   * @self: the server
+   * @session: the session
+   *
+   * A front-end's first message arrived.
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_SESSION_OPENED] =
+    g_signal_new ("session-opened", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                  G_TYPE_NONE, 1, VHU_TYPE_SESSION);
+
+  /**
+   * VhuServer::session-closed:
+   * @self: the server
+   * @session: the session
+   * @error: (nullable): what ended it, or %NULL if the front-end just left
+   *
+   * The connection to a front-end ended. Its queues may still be draining.
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_SESSION_CLOSED] =
+    g_signal_new ("session-closed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                  G_TYPE_NONE, 2, VHU_TYPE_SESSION, G_TYPE_ERROR);
+
+  /**
+   * VhuServer::vring-broken:
+   * @self: the server
+   * @index: the number of the queue
+   * @error: what is wrong with it
+   *
+   * The driver's ring is corrupt. The other queues go on.
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_VRING_BROKEN] =
+    g_signal_new ("vring-broken", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                  G_TYPE_NONE, 2, G_TYPE_UINT, G_TYPE_ERROR);
+}
+
+static void
+vhu_server_class_init (VhuServerClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->finalize = vhu_server_finalize;
+
+  vhu_server_install_properties (object_class);
+  install_signals (G_TYPE_FROM_CLASS (klass));
+}
+
+static void
+vhu_server_init (VhuServer *self)
+{
+  self->poll_us = VHU_SERVER_DEFAULT_POLL_US;
+  self->priority = G_PRIORITY_DEFAULT_IDLE;
+  self->drain_timeout_ms = VHU_SERVER_DEFAULT_DRAIN_TIMEOUT_MS;
+  self->sessions = g_ptr_array_new_with_free_func (g_object_unref);
+}
+
+/**
+ * vhu_server_new:
+ * @backend: the device
+ *
+ * Creates a server for a device. A device has one server at a time.
+ *
+ * Returns: (transfer full): the server
+ *
+ * Since: 0.1
+ */
+VhuServer *
+vhu_server_new (VhuBackend *backend)
+{
+  g_return_val_if_fail (VHU_IS_BACKEND (backend), NULL);
+
+  return g_object_new (VHU_TYPE_SERVER, "backend", backend, NULL);
+}
+
+/**
+ * vhu_server_listen:
+ * @self: a server that is not running
+ * @path: (type filename): where the socket is to be
+ * @error: return location for an error
+ *
+ * Makes a socket for front-ends to connect to. A socket that a crashed process
+ * left at @path is replaced; one that is in use is not. It is removed when the
+ * server stops.
+ *
+ * Returns: %TRUE if it is there
+ *
+ * Since: 0.1
+ */
+gboolean
+vhu_server_listen (VhuServer   *self,
+                   const char  *path,
+                   GError     **error)
+{
+  g_return_val_if_fail (VHU_IS_SERVER (self), FALSE);
+  g_return_val_if_fail (path != NULL, FALSE);
+
+  if (!check_unused (self, error))
+    return FALSE;
+
+  self->listener = vhu_listener_new_for_path (path, error);
+  return self->listener != NULL;
+}
+
+/**
+ * vhu_server_use_fd:
+ * @self: a server that is not running
+ * @fd: a Unix stream socket, which stays the caller's
+ * @error: return location for an error
+ *
+ * Uses a socket that somebody else opened: either one that listens, or one that
+ * is connected to a front-end. With the latter the server stops when that
+ * front-end is gone.
+ *
+ * Returns: %TRUE if the socket can be used
+ *
+ * Since: 0.1
+ */
+gboolean
+vhu_server_use_fd (VhuServer  *self,
+                   int         fd,
+                   GError    **error)
+{
+  g_autoptr(GSocket) socket = NULL;
+  gboolean listens;
+
+  g_return_val_if_fail (VHU_IS_SERVER (self), FALSE);
+
+  if (!check_unused (self, error))
+    return FALSE;
+  socket = vhu_listener_examine_fd (fd, &listens, error);
+  if (socket == NULL)
+    return FALSE;
+
+  if (listens)
+    self->listener = vhu_listener_new (socket);
+  else
+    self->connected = g_steal_pointer (&socket);
+  return TRUE;
+}
+
+/**
+ * vhu_server_dial:
+ * @self: a server that is not running
+ * @path: (type filename): where a front-end listens
+ * @error: return location for an error
+ *
+ * Calls a front-end. The server stops when it is gone.
+ *
+ * Returns: %TRUE if there is a connection
+ *
+ * Since: 0.1
+ */
+gboolean
+vhu_server_dial (VhuServer   *self,
+                 const char  *path,
+                 GError     **error)
+{
+  g_return_val_if_fail (VHU_IS_SERVER (self), FALSE);
+  g_return_val_if_fail (path != NULL, FALSE);
+
+  if (!check_unused (self, error))
+    return FALSE;
+
+  self->connected = vhu_listener_dial (path, error);
+  return self->connected != NULL;
+}
+
+static void
+fill_settings (VhuServer *self)
+{
+  self->settings.drain_timeout_ms = self->drain_timeout_ms;
+  self->settings.budget_chains = self->n_threads == 0 ? GUEST_CONTEXT_CHAINS : 0;
+  self->settings.budget_us = self->n_threads == 0 ? GUEST_CONTEXT_US : 0;
+}
+
+/**
+ * vhu_server_start:
+ * @self: a server with a socket
+ * @error: return location for an error
+ *
+ * Begins to serve front-ends. The thread-default main context of the caller
+ * becomes the control context. The server keeps itself alive until it is
+ * stopped.
+ *
+ * Returns: %TRUE if it runs
+ *
+ * Since: 0.1
+ */
+gboolean
+vhu_server_start (VhuServer  *self,
+                  GError    **error)
+{
+  g_return_val_if_fail (VHU_IS_SERVER (self), FALSE);
+  g_return_val_if_fail (!self->running, FALSE);
+
+  if (self->listener == NULL && self->connected == NULL)
+    {
+      g_set_error_literal (error, VHU_ERROR, VHU_ERROR_BAD_STATE, "this server has no socket");
+      return FALSE;
+    }
+  if (vhu_backend_is_frozen (self->backend))
+    {
+      g_set_error_literal (error, VHU_ERROR, VHU_ERROR_BAD_STATE,
+                           "the backend is being served by another server");
+      return FALSE;
+    }
+  if (!create_threads (self, error))
+    {
+      g_clear_pointer (&self->settings.threads, g_ptr_array_unref);
+      return FALSE;
+    }
+
+  g_clear_pointer (&self->context, g_main_context_unref);
+  self->context = g_main_context_ref_thread_default ();
+  fill_settings (self);
+  vhu_backend_freeze (self->backend, &backend_observer, self);
+  g_object_ref (self);
+  set_running (self, TRUE);
+
+  if (self->listener != NULL)
+    {
+      GSocket *socket = vhu_listener_get_socket (self->listener);
+
+      g_socket_set_blocking (socket, FALSE);
+      self->accept_source = g_socket_create_source (socket, G_IO_IN, NULL);
+      g_source_set_static_name (self->accept_source, "vhu-server-accept");
+      g_source_set_callback (self->accept_source, G_SOURCE_FUNC (accept_cb), self, NULL);
+      g_source_attach (self->accept_source, self->context);
+    }
+  else
+    {
+      add_connection (self, self->connected);
+      g_clear_object (&self->connected);
+    }
+  return TRUE;
+}
+
+/**
+ * vhu_server_stop_async:
+ * @self: a server
+ * @cancellable: (nullable): a cancellable, which ends the wait but not the stop
+ * @callback: called when nothing is served any more
+ * @user_data: data for @callback
+ *
+ * Stops in good order: takes no more connections, lets the device finish what it
+ * holds, and ends the threads.
+ *
+ * Since: 0.1
+ */
+void
+vhu_server_stop_async (VhuServer           *self,
+                       GCancellable        *cancellable,
+                       GAsyncReadyCallback  callback,
+                       gpointer             user_data)
+{
+  g_autoptr(GTask) task = NULL;
+
+  g_return_if_fail (VHU_IS_SERVER (self));
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_name (task, "vhu_server_stop_async");
+
+  if (!self->running)
+    {
+      g_task_return_boolean (task, TRUE);
+      return;
+    }
+  if (self->stop_task != NULL)
+    {
+      g_task_return_new_error (task, VHU_ERROR, VHU_ERROR_BAD_STATE,
+                               "the server is being stopped already");
+      return;
+    }
+
+  self->stop_task = g_steal_pointer (&task);
+  if (self->stopping)
+    return;
+  begin_stop (self);
+}
+
+/**
+ * vhu_server_stop_finish:
+ * @self: a server
+ * @result: what the callback was given
+ * @error: return location for an error
+ *
+ * Gets the result of [method@Server.stop_async].
+ *
+ * Returns: %TRUE if the server has stopped
+ *
+ * Since: 0.1
+ */
+gboolean
+vhu_server_stop_finish (VhuServer     *self,
+                        GAsyncResult  *result,
+                        GError       **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}

@@ -1,0 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The libvhu authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=dash
+
+poweroff -f

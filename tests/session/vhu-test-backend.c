@@ -1,0 +1,234 @@
+/* SPDX-FileCopyrightText: 2026 The libvhu authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "vhu-test-backend.h"
+
+G_DEFINE_FINAL_TYPE (VhuTestBackend, vhu_test_backend, VHU_TYPE_BACKEND)
+
+static void
+echo (VhuChain *chain)
+{
+  g_autoptr(GBytes) bytes = vhu_chain_dup_bytes (chain, NULL);
+  gsize size = MIN (g_bytes_get_size (bytes), vhu_chain_get_writable_size (chain));
+  g_autoptr(GBytes) part = g_bytes_new_from_bytes (bytes, 0, size);
+
+  vhu_chain_write_bytes (chain, part, NULL);
+}
+
+void
+vhu_test_backend_complete_held (VhuTestBackend *self)
+{
+  g_autoptr(GPtrArray) held = NULL;
+
+  g_mutex_lock (&self->mutex);
+  held = g_steal_pointer (&self->held);
+  self->held = g_ptr_array_new_with_free_func ((GDestroyNotify) vhu_chain_unref);
+  g_mutex_unlock (&self->mutex);
+
+  for (guint i = 0; i < held->len; i++)
+    {
+      VhuChain *chain = g_ptr_array_index (held, i);
+
+      if (!vhu_chain_is_revoked (chain))
+        echo (chain);
+      vhu_chain_complete (chain, NULL);
+    }
+}
+
+static void
+vhu_test_backend_session_opened (VhuBackend *backend)
+{
+  g_atomic_int_inc (&VHU_TEST_BACKEND (backend)->n_opened);
+}
+
+static void
+vhu_test_backend_session_closed (VhuBackend *backend)
+{
+  g_atomic_int_inc (&VHU_TEST_BACKEND (backend)->n_closed);
+}
+
+static void
+vhu_test_backend_features_negotiated (VhuBackend *backend)
+{
+  g_atomic_int_inc (&VHU_TEST_BACKEND (backend)->n_negotiated);
+}
+
+static void
+vhu_test_backend_set_event_idx (VhuBackend *backend,
+                                gboolean    enabled)
+{
+  g_atomic_int_inc (&VHU_TEST_BACKEND (backend)->n_event_idx);
+}
+
+static gboolean
+vhu_test_backend_memory_changed (VhuBackend  *backend,
+                                 VhuMemory   *memory,
+                                 GError     **error)
+{
+  g_atomic_int_inc (&VHU_TEST_BACKEND (backend)->n_memory);
+  return TRUE;
+}
+
+static gboolean
+vhu_test_backend_config_written (VhuBackend       *backend,
+                                 guint             offset,
+                                 GBytes           *data,
+                                 VhuConfigOrigin   origin,
+                                 GError          **error)
+{
+  g_atomic_int_inc (&VHU_TEST_BACKEND (backend)->n_config);
+  return TRUE;
+}
+
+static void
+vhu_test_backend_frontend_channel_ready (VhuBackend         *backend,
+                                         VhuFrontendChannel *channel)
+{
+  g_atomic_int_inc (&VHU_TEST_BACKEND (backend)->n_channels);
+}
+
+static void
+vhu_test_backend_reset (VhuBackend *backend)
+{
+  g_atomic_int_inc (&VHU_TEST_BACKEND (backend)->n_reset);
+}
+
+static guint
+vhu_test_backend_map_queue (VhuBackend *backend,
+                            guint       queue,
+                            guint       n_threads)
+{
+  return queue % n_threads;
+}
+
+static void
+vhu_test_backend_vring_started (VhuBackend *backend,
+                                VhuVring   *vring)
+{
+  g_atomic_int_inc (&VHU_TEST_BACKEND (backend)->n_started);
+}
+
+static VhuChainResult
+vhu_test_backend_process_chain (VhuBackend *backend,
+                                VhuVring   *vring,
+                                VhuChain   *chain)
+{
+  VhuTestBackend *self = VHU_TEST_BACKEND (backend);
+  g_autoptr(VhuChain) owned = chain;
+
+  g_atomic_int_inc (&self->n_processed);
+  switch (g_atomic_int_get (&self->mode))
+    {
+    case VHU_TEST_HOLD:
+      g_mutex_lock (&self->mutex);
+      g_ptr_array_add (self->held, g_steal_pointer (&owned));
+      g_mutex_unlock (&self->mutex);
+      return VHU_CHAIN_RESULT_PENDING;
+
+    case VHU_TEST_FAIL:
+      return VHU_CHAIN_RESULT_FAILED;
+
+    case VHU_TEST_DROP:
+      return VHU_CHAIN_RESULT_PENDING;
+
+    case VHU_TEST_ECHO:
+    default:
+      echo (chain);
+      return VHU_CHAIN_RESULT_DONE;
+    }
+}
+
+static void
+vhu_test_backend_fail_chain (VhuBackend *backend,
+                             VhuVring   *vring,
+                             VhuChain   *chain)
+{
+  static const guint8 status = VHU_TEST_FAIL_BYTE;
+
+  g_atomic_int_inc (&VHU_TEST_BACKEND (backend)->n_failed);
+  if (vhu_chain_get_writable_size (chain) > 0)
+    vhu_chain_write (chain, &status, 1, NULL);
+}
+
+static void
+vhu_test_backend_vring_stopping (VhuBackend *backend,
+                                 VhuVring   *vring)
+{
+  VhuTestBackend *self = VHU_TEST_BACKEND (backend);
+
+  g_atomic_int_inc (&self->n_stopping);
+  if (self->ignore_stop)
+    return;
+  if (!self->park)
+    {
+      vhu_test_backend_complete_held (self);
+      return;
+    }
+
+  g_mutex_lock (&self->mutex);
+  for (guint i = 0; i < self->held->len; i++)
+    vhu_chain_park (g_ptr_array_index (self->held, i), NULL);
+  g_ptr_array_set_size (self->held, 0);
+  g_mutex_unlock (&self->mutex);
+}
+
+static void
+vhu_test_backend_vring_stopped (VhuBackend *backend,
+                                VhuVring   *vring)
+{
+  g_atomic_int_inc (&VHU_TEST_BACKEND (backend)->n_stopped);
+}
+
+static void
+vhu_test_backend_finalize (GObject *object)
+{
+  VhuTestBackend *self = VHU_TEST_BACKEND (object);
+
+  g_clear_pointer (&self->held, g_ptr_array_unref);
+  g_mutex_clear (&self->mutex);
+
+  G_OBJECT_CLASS (vhu_test_backend_parent_class)->finalize (object);
+}
+
+static void
+vhu_test_backend_class_init (VhuTestBackendClass *klass)
+{
+  VhuBackendClass *backend_class = VHU_BACKEND_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->finalize = vhu_test_backend_finalize;
+
+  backend_class->session_opened = vhu_test_backend_session_opened;
+  backend_class->session_closed = vhu_test_backend_session_closed;
+  backend_class->features_negotiated = vhu_test_backend_features_negotiated;
+  backend_class->set_event_idx = vhu_test_backend_set_event_idx;
+  backend_class->memory_changed = vhu_test_backend_memory_changed;
+  backend_class->config_written = vhu_test_backend_config_written;
+  backend_class->frontend_channel_ready = vhu_test_backend_frontend_channel_ready;
+  backend_class->reset = vhu_test_backend_reset;
+  backend_class->map_queue = vhu_test_backend_map_queue;
+  backend_class->vring_started = vhu_test_backend_vring_started;
+  backend_class->process_chain = vhu_test_backend_process_chain;
+  backend_class->fail_chain = vhu_test_backend_fail_chain;
+  backend_class->vring_stopping = vhu_test_backend_vring_stopping;
+  backend_class->vring_stopped = vhu_test_backend_vring_stopped;
+}
+
+static void
+vhu_test_backend_init (VhuTestBackend *self)
+{
+  g_mutex_init (&self->mutex);
+  self->held = g_ptr_array_new_with_free_func ((GDestroyNotify) vhu_chain_unref);
+}
+
+VhuTestBackend *
+vhu_test_backend_new (void)
+{
+  return g_object_new (VHU_TYPE_TEST_BACKEND,
+                       "device-id", 42,
+                       "kind", "test",
+                       "n-queues", VHU_TEST_N_QUEUES,
+                       "queue-size", VHU_TEST_QUEUE_SIZE,
+                       NULL);
+}

@@ -1,0 +1,57 @@
+/* SPDX-FileCopyrightText: 2026 The libvhu authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <vhu/vhu.h>
+
+G_BEGIN_DECLS
+
+/* A device that echoes what it reads, and counts what it is told. What it does
+ * with chains can be changed by a test at any time. */
+typedef enum
+{
+  VHU_TEST_ECHO,     /* writes back what it reads, at once */
+  VHU_TEST_HOLD,     /* keeps chains in `held` */
+  VHU_TEST_FAIL,     /* says that chains failed */
+  VHU_TEST_DROP      /* lets go of chains without completing them */
+} VhuTestMode;
+
+#define VHU_TYPE_TEST_BACKEND (vhu_test_backend_get_type ())
+G_DECLARE_FINAL_TYPE (VhuTestBackend, vhu_test_backend, VHU, TEST_BACKEND, VhuBackend)
+
+#define VHU_TEST_N_QUEUES 2
+#define VHU_TEST_QUEUE_SIZE 256
+#define VHU_TEST_FAIL_BYTE 0xee
+
+struct _VhuTestBackend
+{
+  VhuBackend parent_instance;
+
+  int mode;             /* atomic, a VhuTestMode */
+  GMutex mutex;
+  GPtrArray *held;      /* of VhuChain, with the mutex */
+  gboolean park;        /* on vring_stopping, else complete */
+  gboolean ignore_stop; /* keep holding */
+  guint max_thread;
+
+  /* atomic */
+  int n_opened;
+  int n_closed;
+  int n_negotiated;
+  int n_event_idx;
+  int n_memory;
+  int n_config;
+  int n_channels;
+  int n_reset;
+  int n_started;
+  int n_stopping;
+  int n_stopped;
+  int n_processed;
+  int n_failed;
+};
+
+VhuTestBackend *vhu_test_backend_new           (void);
+void            vhu_test_backend_complete_held (VhuTestBackend *self);
+
+G_END_DECLS
