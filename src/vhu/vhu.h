@@ -6,6 +6,7 @@
 #define VHU_INSIDE
 
 #include "vhu-chain.h"
+#include "vhu-device-state.h"
 #include "vhu-enum-types.h"
 #include "vhu-enums.h"
 #include "vhu-error.h"
