@@ -5,7 +5,6 @@
 
 #define VHU_INSIDE
 
-#include "vhu-backend-locked.h"
 #include "vhu-backend.h"
 #include "vhu-chain.h"
 #include "vhu-device-state.h"

@@ -11,12 +11,8 @@ G_BEGIN_DECLS
 
 #define VHU_BACKEND_MAX_CONFIG_SIZE 256
 
-typedef struct _VhuBackendPrivate VhuBackendPrivate;
-
-struct _VhuBackendPrivate
+typedef struct
 {
-  VhuBackendPrivate *shared; /* that of a wrapped backend, used instead */
-
   guint device_id;
   char *kind;
   guint n_queues;
@@ -37,9 +33,8 @@ struct _VhuBackendPrivate
   gpointer observer_data;
 
   guint64 n_errors; /* atomic */
-};
+} VhuBackendPrivate;
 
-/* Of the wrapped backend, if @self wraps one. */
 VhuBackendPrivate *vhu_backend_get_private (VhuBackend *self);
 
 static inline guint64
