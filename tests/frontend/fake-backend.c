@@ -148,7 +148,8 @@ behave (FakeBackend   *self,
   if (behaviour->hangs_up || behaviour->stops)
     return FALSE;
 
-  return size == 0 || send (self->fd, data, size, MSG_NOSIGNAL) == (gssize) size;
+  return size == 0 ||
+         send (self->fd, data, size, MSG_NOSIGNAL) == (gssize) size;
 }
 
 static gpointer

@@ -16,7 +16,8 @@
 #include "vhu-fd-private.h"
 
 #define BIT(n) (G_GUINT64_CONSTANT (1) << (n))
-#define ALL_PROTOCOL (BIT (0) | BIT (3) | BIT (5) | BIT (9) | BIT (13) | BIT (15))
+#define ALL_PROTOCOL \
+  (BIT (0) | BIT (3) | BIT (5) | BIT (9) | BIT (13) | BIT (15))
 #define SHORT_TIMEOUT 20
 
 typedef struct

@@ -53,8 +53,8 @@ gboolean         vhu_driver_memory_get_guest     (VhuDriverMemory *self,
                                                   gconstpointer    host,
                                                   guint64         *guest_address);
 
-/* Blocks are aligned to their size, rounded up to a power of two, but at most to
- * 4096. A released block is handed out again for the same rounded size. */
+/* Blocks are aligned to their size, rounded up to a power of two, but at most
+ * to 4096. A released block is handed out again for the same rounded size. */
 gboolean         vhu_driver_memory_allocate      (VhuDriverMemory *self,
                                                   gsize            size,
                                                   guint64         *guest_address,

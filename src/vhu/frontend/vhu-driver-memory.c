@@ -60,7 +60,8 @@ create_sealed_file (guint64   size,
       fcntl (fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
     {
       g_set_error (error, VHU_ERROR, VHU_ERROR_BAD_MEMORY,
-                   "%" G_GUINT64_FORMAT " bytes of guest memory cannot be made: %s",
+                   "%" G_GUINT64_FORMAT " bytes of guest memory cannot be "
+                   "made: %s",
                    size, g_strerror (errno));
       return -1;
     }

@@ -42,11 +42,13 @@ struct _VhuDriverQueue
   GArray *appended;
 };
 
+/* TRUE if the eventfd was signalled; it no longer is. */
+gboolean vhu_driver_queue_take_event   (int             fd);
 /* Copies the result of chain @id, if it is one of bytes, when it is popped. */
-void vhu_driver_queue_finish_bytes (VhuDriverQueue *self,
-                                    guint           id,
-                                    gsize           length);
+void     vhu_driver_queue_finish_bytes (VhuDriverQueue *self,
+                                        guint           id,
+                                        gsize           length);
 /* Gives up what the chains of bytes hold. */
-void vhu_driver_queue_clear_bytes  (VhuDriverQueue *self);
+void     vhu_driver_queue_clear_bytes  (VhuDriverQueue *self);
 
 G_END_DECLS

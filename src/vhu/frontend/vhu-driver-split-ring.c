@@ -437,9 +437,9 @@ split_ring_enable_calls (VhuDriverRing *ring,
   return (guint16) (index - ring->used_index) > n_ahead;
 }
 
-/* With EVENT_IDX the flag must stay 0 (virtio 1.3, 2.7.10.1). An event that lies
- * behind all that the device may not have looked at yet does it, too: the index
- * has to come round first. */
+/* With EVENT_IDX the flag must stay 0 (virtio 1.3, 2.7.10.1). An event that
+ * lies behind all that the device may not have looked at yet does it, too: the
+ * index has to come round first. */
 static void
 split_ring_disable_calls (VhuDriverRing *ring)
 {

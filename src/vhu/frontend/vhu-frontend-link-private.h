@@ -7,9 +7,9 @@
 
 G_BEGIN_DECLS
 
-/* VhuFrontendLink: a stream that waits. Every call returns within the time limit
- * that it was given, in milliseconds; 0 does not wait at all. One thread at a
- * time. */
+/* VhuFrontendLink: a stream that waits. Every call returns within the time
+ * limit that it was given, in milliseconds; 0 does not wait at all. One thread
+ * at a time. */
 typedef struct _VhuFrontendLink VhuFrontendLink;
 
 /* Takes @fd, also on failure. */

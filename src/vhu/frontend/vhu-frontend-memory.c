@@ -567,8 +567,8 @@ vhu_frontend_write_memory (VhuFrontend  *self,
  * Languages without pointers use [method@Frontend.read_memory] and
  * [method@Frontend.write_memory].
  *
- * Returns: (transfer none) (nullable): a pointer, or %NULL if the range does not
- *   lie in one region
+ * Returns: (transfer none) (nullable): a pointer, or %NULL if the range does
+ *   not lie in one region
  *
  * Since: 0.1
  */

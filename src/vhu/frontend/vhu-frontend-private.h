@@ -40,8 +40,8 @@ struct _VhuFrontend
 /* FALSE with VHU_ERROR_CLOSED when vhu_frontend_close() was called. */
 gboolean vhu_frontend_check_open       (VhuFrontend       *self,
                                         GError           **error);
-/* Sends @message and, where acknowledgements are negotiated and wanted, asks for
- * one and waits for it. */
+/* Sends @message and, where acknowledgements are negotiated and wanted, asks
+ * for one and waits for it. */
 gboolean vhu_frontend_send_message     (VhuFrontend       *self,
                                         VhuMessage        *message,
                                         GError           **error);

@@ -10,8 +10,8 @@
 #include "vhu-error.h"
 #include "vhu-fd-private.h"
 
-/* One call for each message of the protocol. Part of VhuFrontend. They send what
- * they are told: a test may ask for nonsense. */
+/* One call for each message of the protocol. Part of VhuFrontend. They send
+ * what they are told: a test may ask for nonsense. */
 
 static gboolean
 query_u64 (VhuFrontend  *self,
@@ -412,7 +412,8 @@ vhu_frontend_set_vring_base (VhuFrontend  *self,
 {
   g_return_val_if_fail (VHU_IS_FRONTEND (self), FALSE);
 
-  return send_vring_state (self, VHU_REQUEST_SET_VRING_BASE, index, base, error);
+  return send_vring_state (self, VHU_REQUEST_SET_VRING_BASE, index, base,
+                           error);
 }
 
 /**
@@ -650,8 +651,8 @@ vhu_frontend_get_config (VhuFrontend  *self,
   if (config.size != size || config.offset != offset)
     {
       g_set_error (error, VHU_ERROR, VHU_ERROR_BAD_MESSAGE,
-                   "%u bytes at %u of the configuration space came, expected %u "
-                   "at %u", config.size, config.offset, size, offset);
+                   "%u bytes at %u of the configuration space came, expected "
+                   "%u at %u", config.size, config.offset, size, offset);
       return NULL;
     }
   return g_bytes_new (config.data, config.size);

@@ -35,8 +35,8 @@
  * ```
  *
  * Calls block, because a test is a sequence of steps; each of them returns
- * within [property@Frontend:timeout]. A program with a main loop calls them from
- * a thread of its own. All calls on one front-end come from one thread at a
+ * within [property@Frontend:timeout]. A program with a main loop calls them
+ * from a thread of its own. All calls on one front-end come from one thread at a
  * time; its queues may be driven by other threads, one each, while they are
  * started.
  *
@@ -47,19 +47,19 @@
 
 /* Ring features that VhuDriverQueue has, and all bits of devices; the queue
  * could not keep what the others promise. */
-#define WANTED_RING_FEATURES                                                    \
-  (VHU_BIT (VHU_FEATURE_INDIRECT_DESC) |                                        \
-   VHU_BIT (VHU_FEATURE_EVENT_IDX) |                                            \
-   VHU_BIT (VHU_FEATURE_PROTOCOL_FEATURES) |                                    \
+#define WANTED_RING_FEATURES \
+  (VHU_BIT (VHU_FEATURE_INDIRECT_DESC) | \
+   VHU_BIT (VHU_FEATURE_EVENT_IDX) | \
+   VHU_BIT (VHU_FEATURE_PROTOCOL_FEATURES) | \
    VHU_BIT (VHU_FEATURE_VERSION_1))
-#define WANTED_DEVICE_FEATURES                                                  \
+#define WANTED_DEVICE_FEATURES \
   ((VHU_BIT (24) - 1) | ~(VHU_BIT (50) - 1))
-#define WANTED_PROTOCOL_FEATURES                                                \
-  (VHU_BIT (VHU_PROTOCOL_FEATURE_MQ) |                                          \
-   VHU_BIT (VHU_PROTOCOL_FEATURE_REPLY_ACK) |                                   \
-   VHU_BIT (VHU_PROTOCOL_FEATURE_BACKEND_REQ) |                                 \
-   VHU_BIT (VHU_PROTOCOL_FEATURE_CONFIG) |                                      \
-   VHU_BIT (VHU_PROTOCOL_FEATURE_RESET_DEVICE) |                                \
+#define WANTED_PROTOCOL_FEATURES \
+  (VHU_BIT (VHU_PROTOCOL_FEATURE_MQ) | \
+   VHU_BIT (VHU_PROTOCOL_FEATURE_REPLY_ACK) | \
+   VHU_BIT (VHU_PROTOCOL_FEATURE_BACKEND_REQ) | \
+   VHU_BIT (VHU_PROTOCOL_FEATURE_CONFIG) | \
+   VHU_BIT (VHU_PROTOCOL_FEATURE_RESET_DEVICE) | \
    VHU_BIT (VHU_PROTOCOL_FEATURE_CONFIGURE_MEM_SLOTS))
 
 enum
