@@ -5,6 +5,7 @@
 
 #define VHU_INSIDE
 
+#include "vhu-backend-locked.h"
 #include "vhu-backend.h"
 #include "vhu-chain.h"
 #include "vhu-device-state.h"

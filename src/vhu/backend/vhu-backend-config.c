@@ -58,7 +58,8 @@ vhu_backend_update_config (VhuBackend *self,
 
   priv = vhu_backend_get_private (self);
   bytes = g_bytes_get_data (data, &size);
-  g_return_if_fail (offset <= VHU_BACKEND_MAX_CONFIG_SIZE && size <= VHU_BACKEND_MAX_CONFIG_SIZE - offset);
+  g_return_if_fail (offset <= VHU_BACKEND_MAX_CONFIG_SIZE);
+  g_return_if_fail (size <= VHU_BACKEND_MAX_CONFIG_SIZE - offset);
 
   g_mutex_lock (&priv->lock);
   fits = offset + size <= priv->config->len || !priv->frozen;
@@ -126,7 +127,8 @@ vhu_backend_add_writable_config (VhuBackend *self,
   VhuBackendPrivate *priv;
 
   g_return_if_fail (VHU_IS_BACKEND (self));
-  g_return_if_fail (offset <= VHU_BACKEND_MAX_CONFIG_SIZE && size <= VHU_BACKEND_MAX_CONFIG_SIZE - offset);
+  g_return_if_fail (offset <= VHU_BACKEND_MAX_CONFIG_SIZE);
+  g_return_if_fail (size <= VHU_BACKEND_MAX_CONFIG_SIZE - offset);
   g_return_if_fail (!vhu_backend_is_frozen (self));
 
   priv = vhu_backend_get_private (self);

@@ -222,7 +222,8 @@ vhu_backend_has_protocol_feature (VhuBackend *self,
   g_return_val_if_fail (VHU_IS_BACKEND (self), FALSE);
   g_return_val_if_fail (bit < 64, FALSE);
 
-  return (read_mask (self, &vhu_backend_get_private (self)->negotiated_protocol) & vhu_backend_bit (bit)) != 0;
+  return (read_mask (self, &vhu_backend_get_private (self)->negotiated_protocol) &
+          vhu_backend_bit (bit)) != 0;
 }
 
 guint64

@@ -11,8 +11,12 @@ G_BEGIN_DECLS
 
 #define VHU_BACKEND_MAX_CONFIG_SIZE 256
 
-typedef struct
+typedef struct _VhuBackendPrivate VhuBackendPrivate;
+
+struct _VhuBackendPrivate
 {
+  VhuBackendPrivate *shared; /* that of a wrapped backend, used instead */
+
   guint device_id;
   char *kind;
   guint n_queues;
@@ -33,8 +37,9 @@ typedef struct
   gpointer observer_data;
 
   guint64 n_errors; /* atomic */
-} VhuBackendPrivate;
+};
 
+/* Of the wrapped backend, if @self wraps one. */
 VhuBackendPrivate *vhu_backend_get_private (VhuBackend *self);
 
 static inline guint64

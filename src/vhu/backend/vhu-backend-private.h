@@ -17,6 +17,14 @@ typedef struct
                           gpointer    observer_data);
 } VhuBackendObserver;
 
+/* For a backend that wraps another one, while it is constructed: identity,
+ * offers, configuration space, negotiation, channel, observer, counters and the
+ * lock of vhu_backend_lock() of @backend are from now on those of @self too, seen
+ * and changed through either. An observer is told of the one that changed.
+ * @self keeps @backend alive until it is finalized itself. */
+void     vhu_backend_share                    (VhuBackend               *self,
+                                               VhuBackend               *backend);
+
 /* One observer: the server. Offers, map and sizes can no longer be changed. */
 void     vhu_backend_freeze                   (VhuBackend               *self,
                                                const VhuBackendObserver *observer,

@@ -58,7 +58,9 @@ G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (VhuBackend, vhu_backend, G_TYPE_OBJECT)
 VhuBackendPrivate *
 vhu_backend_get_private (VhuBackend *self)
 {
-  return vhu_backend_get_instance_private (self);
+  VhuBackendPrivate *own = vhu_backend_get_instance_private (self);
+
+  return own->shared != NULL ? own->shared : own;
 }
 
 /* The defaults of the virtual methods. */
@@ -227,7 +229,7 @@ vhu_backend_set_property (GObject      *object,
                           const GValue *value,
                           GParamSpec   *pspec)
 {
-  VhuBackendPrivate *priv = vhu_backend_get_private (VHU_BACKEND (object));
+  VhuBackendPrivate *priv = vhu_backend_get_instance_private (VHU_BACKEND (object));
 
   switch (prop_id)
     {
@@ -255,7 +257,7 @@ vhu_backend_set_property (GObject      *object,
 static void
 vhu_backend_dispose (GObject *object)
 {
-  VhuBackendPrivate *priv = vhu_backend_get_private (VHU_BACKEND (object));
+  VhuBackendPrivate *priv = vhu_backend_get_instance_private (VHU_BACKEND (object));
 
   g_clear_object (&priv->frontend_channel);
 
@@ -265,7 +267,7 @@ vhu_backend_dispose (GObject *object)
 static void
 vhu_backend_finalize (GObject *object)
 {
-  VhuBackendPrivate *priv = vhu_backend_get_private (VHU_BACKEND (object));
+  VhuBackendPrivate *priv = vhu_backend_get_instance_private (VHU_BACKEND (object));
 
   g_clear_pointer (&priv->kind, g_free);
   g_clear_pointer (&priv->config, g_byte_array_unref);
@@ -358,7 +360,7 @@ vhu_backend_class_init (VhuBackendClass *klass)
 static void
 vhu_backend_init (VhuBackend *self)
 {
-  VhuBackendPrivate *priv = vhu_backend_get_private (self);
+  VhuBackendPrivate *priv = vhu_backend_get_instance_private (self);
 
   g_mutex_init (&priv->user_lock);
   g_mutex_init (&priv->lock);
@@ -526,6 +528,15 @@ vhu_backend_unlock (VhuBackend *self)
 }
 
 /* What the session asks for; see vhu-backend-private.h. */
+
+void
+vhu_backend_share (VhuBackend *self,
+                   VhuBackend *backend)
+{
+  VhuBackendPrivate *own = vhu_backend_get_instance_private (self);
+
+  own->shared = vhu_backend_get_private (backend);
+}
 
 void
 vhu_backend_freeze (VhuBackend               *self,

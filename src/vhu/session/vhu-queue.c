@@ -432,7 +432,8 @@ drain_timeout_cb (gpointer user_data)
 
   n_left = vhu_vring_revoke (self->vring, command->region);
   if (n_left > 0)
-    g_message ("%s queue %u: %u requests are still under way, the oldest for %" G_GINT64_FORMAT " ms",
+    g_message ("%s queue %u: %u requests are still under way, the oldest for %"
+               G_GINT64_FORMAT " ms",
                vhu_backend_get_kind (self->backend), self->index, n_left,
                vhu_vring_get_oldest_age (self->vring) / 1000);
   return G_SOURCE_CONTINUE;

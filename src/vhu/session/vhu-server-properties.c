@@ -135,7 +135,8 @@ vhu_server_install_properties (GObjectClass *object_class)
    * Since: 0.1
    */
   vhu_server_properties[VHU_SERVER_PROP_POLL_US] =
-    g_param_spec_uint ("poll-us", NULL, NULL, 0, VHU_SERVER_MAX_POLL_US, VHU_SERVER_DEFAULT_POLL_US, writable);
+    g_param_spec_uint ("poll-us", NULL, NULL, 0, VHU_SERVER_MAX_POLL_US,
+                       VHU_SERVER_DEFAULT_POLL_US, writable);
 
   /**
    * VhuServer:priority: (getter get_priority) (setter set_priority)
@@ -467,7 +468,8 @@ vhu_server_set_exit_on_disconnect (VhuServer *self,
     return;
 
   self->exit_on_disconnect = exit_on_disconnect;
-  g_object_notify_by_pspec (G_OBJECT (self), vhu_server_properties[VHU_SERVER_PROP_EXIT_ON_DISCONNECT]);
+  g_object_notify_by_pspec (G_OBJECT (self),
+                            vhu_server_properties[VHU_SERVER_PROP_EXIT_ON_DISCONNECT]);
 }
 
 /**

@@ -108,6 +108,12 @@ get_protocol_features (VhuSession  *self,
 }
 
 static gboolean
+has_reply_ack (VhuSession *self)
+{
+  return vhu_session_negotiated (self, VHU_PROTOCOL_FEATURE_REPLY_ACK);
+}
+
+static gboolean
 set_protocol_features (VhuSession  *self,
                        VhuCall     *call,
                        GError     **error)
@@ -135,8 +141,7 @@ set_protocol_features (VhuSession  *self,
   self->protocol_features = features;
   vhu_backend_set_negotiated_protocol (self->backend, features);
   if (self->channel != NULL)
-    vhu_frontend_channel_set_reply_ack (self->channel,
-                                        vhu_session_negotiated (self, VHU_PROTOCOL_FEATURE_REPLY_ACK));
+    vhu_frontend_channel_set_reply_ack (self->channel, has_reply_ack (self));
   return TRUE;
 }
 
@@ -174,9 +179,8 @@ set_backend_req_fd (VhuSession  *self,
   if (!vhu_message_read_empty (&call->message, error))
     return FALSE;
 
-  channel = vhu_frontend_channel_new_take (
-    vhu_message_steal_fd (&call->message, 0),
-    vhu_session_negotiated (self, VHU_PROTOCOL_FEATURE_REPLY_ACK), error);
+  channel = vhu_frontend_channel_new_take (vhu_message_steal_fd (&call->message, 0),
+                                           has_reply_ack (self), error);
   if (channel == NULL)
     return FALSE;
 
