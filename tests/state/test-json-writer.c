@@ -76,8 +76,16 @@ test_keeps_strings (void)
 {
   assert_written ("[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\","
                   " \"\\u0001\\u001f\\u007f\", \"\\u00e9\\ud83d\\ude00\"]",
-                  "[\"\\\"\\\\/\\b\\f\\n\\r\\t\", \"\\u0001\\u001f\\u007f\","
+                  "[\"\\\"\\\\/\\b\\f\\n\\r\\t\", \"\\u0001\\u001f\x7f\","
                   " \"\xc3\xa9\xf0\x9f\x98\x80\"]\n");
+}
+
+/* What the guard allows in a name is not escaped there. */
+static void
+test_keeps_names (void)
+{
+  assert_written ("{\"\xc3\xa9 \x7f/'\": 1, \"\": 2}",
+                  "{\n  \"\xc3\xa9 \x7f/'\": 1,\n  \"\": 2\n}\n");
 }
 
 static void
@@ -163,6 +171,7 @@ main (int   argc,
   g_test_add_func ("/state/json-writer/lays-out-lines", test_lays_out_lines);
   g_test_add_func ("/state/json-writer/keeps-numbers", test_keeps_numbers);
   g_test_add_func ("/state/json-writer/keeps-strings", test_keeps_strings);
+  g_test_add_func ("/state/json-writer/keeps-names", test_keeps_names);
   g_test_add_func ("/state/json-writer/refuses-what-is-no-number",
                    test_refuses_what_is_no_number);
   g_test_add_func ("/state/json-writer/refuses-what-could-not-be-read",

@@ -42,7 +42,7 @@ write_char (Writer *self,
       g_string_append_c (self->text, '\\');
       g_string_append_c (self->text, letters[found - special]);
     }
-  else if (g_ascii_iscntrl (c))
+  else if ((guint8) c < 0x20)
     g_string_append_printf (self->text, "\\u%04x", (guint8) c);
   else
     g_string_append_c (self->text, c);
