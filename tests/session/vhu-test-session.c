@@ -19,12 +19,10 @@ vhu_test_session_connect (VhuTestSession *session,
 }
 
 void
-vhu_test_session_set_up (VhuTestSession *session,
-                         gconstpointer   n_threads)
+vhu_test_session_start (VhuTestSession *session)
 {
   g_autoptr(GError) error = NULL;
 
-  vhu_test_session_connect (session, n_threads);
   vhu_frontend_negotiate (session->frontend, &error);
   g_assert_no_error (error);
   vhu_frontend_allocate_memory (session->frontend, MEMORY_SIZE, 1, &error);
@@ -33,6 +31,14 @@ vhu_test_session_set_up (VhuTestSession *session,
   g_assert_no_error (error);
   session->queue = vhu_frontend_add_queue (session->frontend, 0, QUEUE_SIZE, &error);
   g_assert_no_error (error);
+}
+
+void
+vhu_test_session_set_up (VhuTestSession *session,
+                         gconstpointer   n_threads)
+{
+  vhu_test_session_connect (session, n_threads);
+  vhu_test_session_start (session);
 }
 
 void

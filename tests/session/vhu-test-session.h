@@ -21,7 +21,9 @@ typedef struct
 /* Connected, and nothing said yet. */
 void vhu_test_session_connect    (VhuTestSession *session,
                                   gconstpointer   n_threads);
-/* Negotiated, with memory and a queue that runs. */
+/* Negotiates, shares memory and starts a queue. */
+void vhu_test_session_start      (VhuTestSession *session);
+/* Connected and started. */
 void vhu_test_session_set_up     (VhuTestSession *session,
                                   gconstpointer   n_threads);
 /* Nothing of the session may be left after this. */
