@@ -176,14 +176,15 @@ class Demo:
                           f'the image {mebibytes(disk.allocated(self.image))}')
 
     def sum_up(self, seconds):
-        reads, writes, discards, flushes = (self.stat[i] for i in (0, 4, 11, 15))
+        def row(name, index, sectors=None):
+            amount = '' if sectors is None else mebibytes(self.stat[sectors] * SECTOR)
+            return f'  {self.stat[index]:8}  {name:24}{amount:>12}'.rstrip()
+
         self.screen.heading('What happened')
-        self.screen.text(
-            f'The guest lived {seconds:.1f} s. Its kernel counted\n'
-            f'  {reads:6} reads     {mebibytes(self.stat[2] * SECTOR):>12}\n'
-            f'  {writes:6} writes    {mebibytes(self.stat[6] * SECTOR):>12}\n'
-            f'  {discards:6} discards  {mebibytes(self.stat[13] * SECTOR):>12}\n'
-            f'  {flushes:6} flushes')
+        self.screen.text('\n'.join((
+            f'The guest lived {seconds:.1f} s. Its kernel counted',
+            row('reads', 0, 2), row('writes and write-zeroes', 4, 6),
+            row('discards', 11, 13), row('flushes', 15))))
 
     def _show(self, line):
         """Deal with one line of the guest, see tests/guest/scripts/checks.sh."""
@@ -278,18 +279,20 @@ def run_first_possible(screen, build, folder, prefer_qemu):
     return run_bench(screen, build, folder)
 
 
-def show_how_to_attach(screen, program):
+def show_how_to_attach(screen, build):
     """The exact commands for a machine of one's own."""
-    program = os.path.relpath(program)
+    program = shlex.quote(os.path.join(build, 'src', 'daemons', 'vhu-device-blk'))
     screen.heading('To give such a disk to a virtual machine of your own')
-    screen.text(f'''
+    screen.text(f'''\
 truncate -s 8G my-disk.img
-{shlex.quote(program)} --socket-path=/tmp/my-disk.sock --blk-file=my-disk.img &
+{program} \\
+  --socket-path=/tmp/my-disk.sock --blk-file=my-disk.img''')
+    screen.heading('and in another terminal, with what else your machine has:')
+    screen.text('''\
 qemu-system-x86_64 -accel kvm -m 2G -machine q35,memory-backend=mem \\
   -object memory-backend-memfd,id=mem,size=2G,share=on \\
   -chardev socket,id=disk,path=/tmp/my-disk.sock \\
-  -device vhost-user-blk-pci,chardev=disk \\
-  -cdrom an-installer.iso''')
+  -device vhost-user-blk-pci,chardev=disk''')
 
 
 def verdict(screen):
@@ -325,8 +328,7 @@ def main():
         screen.heading('Interrupted: everything is stopped and removed.')
         raise
     if not screen.failed:
-        show_how_to_attach(screen, os.path.join(
-            options.build, 'src', 'daemons', 'vhu-device-blk'))
+        show_how_to_attach(screen, os.path.abspath(options.build))
     return verdict(screen)
 
 

@@ -8,6 +8,7 @@
 #include "vhu-backend-locked.h"
 #include "vhu-backend.h"
 #include "vhu-chain.h"
+#include "vhu-device-state.h"
 #include "vhu-driver-queue.h"
 #include "vhu-enum-types.h"
 #include "vhu-enums.h"

@@ -110,6 +110,29 @@ vhu_test_backend_vring_started (VhuBackend *backend,
   g_atomic_int_inc (&VHU_TEST_BACKEND (backend)->n_started);
 }
 
+static gboolean
+go_on_cb (gpointer user_data)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+run_nested_loop (VhuTestBackend *self,
+                 GMainContext   *context)
+{
+  g_autoptr(GSource) source = g_timeout_source_new (1);
+
+  g_source_set_callback (source, go_on_cb, NULL, NULL);
+  g_source_attach (source, context);
+  while (!g_atomic_int_get (&self->leave_nested))
+    {
+      g_main_context_iteration (context, TRUE);
+      g_atomic_int_inc (&self->n_iterations);
+    }
+  g_source_destroy (source);
+  g_atomic_int_inc (&self->n_nested);
+}
+
 static VhuChainResult
 vhu_test_backend_process_chain (VhuBackend *backend,
                                 VhuVring   *vring,
@@ -122,6 +145,12 @@ vhu_test_backend_process_chain (VhuBackend *backend,
   switch (g_atomic_int_get (&self->mode))
     {
     case VHU_TEST_HOLD:
+      if (self->take_iov)
+        {
+          guint n_iov;
+
+          vhu_chain_get_readable_iov (chain, &n_iov);
+        }
       g_mutex_lock (&self->mutex);
       g_ptr_array_add (self->held, g_steal_pointer (&owned));
       g_mutex_unlock (&self->mutex);
@@ -132,6 +161,11 @@ vhu_test_backend_process_chain (VhuBackend *backend,
 
     case VHU_TEST_DROP:
       return VHU_CHAIN_RESULT_PENDING;
+
+    case VHU_TEST_NEST:
+      run_nested_loop (self, vhu_vring_get_context (vring));
+      echo (chain);
+      return VHU_CHAIN_RESULT_DONE;
 
     case VHU_TEST_ECHO:
     default:

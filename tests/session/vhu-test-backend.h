@@ -14,7 +14,8 @@ typedef enum
   VHU_TEST_ECHO,     /* writes back what it reads, at once */
   VHU_TEST_HOLD,     /* keeps chains in `held` */
   VHU_TEST_FAIL,     /* says that chains failed */
-  VHU_TEST_DROP      /* lets go of chains without completing them */
+  VHU_TEST_DROP,     /* lets go of chains without completing them */
+  VHU_TEST_NEST      /* runs a nested main loop until `leave_nested` */
 } VhuTestMode;
 
 #define VHU_TYPE_TEST_BACKEND (vhu_test_backend_get_type ())
@@ -33,7 +34,8 @@ struct _VhuTestBackend
   GPtrArray *held;      /* of VhuChain, with the mutex */
   gboolean park;        /* on vring_stopping, else complete */
   gboolean ignore_stop; /* keep holding */
-  guint max_thread;
+  gboolean take_iov;    /* of chains that are held */
+  int leave_nested;     /* atomic */
 
   /* atomic */
   int n_opened;
@@ -49,6 +51,8 @@ struct _VhuTestBackend
   int n_stopped;
   int n_processed;
   int n_failed;
+  int n_nested;
+  int n_iterations;
 };
 
 VhuTestBackend *vhu_test_backend_new           (void);

@@ -556,10 +556,10 @@ main (int   argc,
   g_test_init (&argc, &argv, NULL);
 
 #define ADD_FOR(expect, name, func)                                             \
-  g_test_add ("/wire/stream-receive/" name, StreamTest, GUINT_TO_POINTER (expect),\
+  g_test_add ("/wire/stream/" name, StreamTest, GUINT_TO_POINTER (expect),      \
               stream_test_set_up, func, stream_test_tear_down)
 #define ADD(name, func) ADD_FOR (VHU_STREAM_REQUESTS, name, func)
-#define ADD_FUNC(name, func) g_test_add_func ("/wire/stream-receive/" name, func)
+#define ADD_FUNC(name, func) g_test_add_func ("/wire/stream/" name, func)
   ADD ("message-arrives", test_message_arrives);
   ADD ("r1-request-flags-are-exact", test_r1_request_flags_are_exact);
   ADD_FOR (VHU_STREAM_REPLIES, "r2-reply-flags-are-exact",

@@ -350,10 +350,10 @@ main (int   argc,
   g_test_init (&argc, &argv, NULL);
 
 #define ADD(name, func)                                                         \
-  g_test_add ("/wire/stream-send/" name, StreamTest,                            \
+  g_test_add ("/wire/stream/" name, StreamTest,                                 \
               GUINT_TO_POINTER (VHU_STREAM_REQUESTS),                           \
               stream_test_set_up, func, stream_test_tear_down)
-#define ADD_FUNC(name, func) g_test_add_func ("/wire/stream-send/" name, func)
+#define ADD_FUNC(name, func) g_test_add_func ("/wire/stream/" name, func)
   ADD ("sent-message-arrives-whole", test_sent_message_arrives_whole);
   ADD ("sent-descriptors-stay-the-messages",
        test_sent_descriptors_stay_the_messages);

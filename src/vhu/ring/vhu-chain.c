@@ -291,6 +291,20 @@ vhu_chain_get_data (VhuChain *self)
 
 /* Ending */
 
+/* As many as the cursor says. */
+#define N_WRITTEN G_MAXUINT64
+
+/* The used length has 32 bits, and the longest chain is one byte longer. To be
+ * called when the chain is claimed: a dead one may be the ring's. */
+static guint32
+get_used_length (VhuChain *self,
+                 guint64   n_written)
+{
+  if (n_written == N_WRITTEN)
+    n_written = self->n_written;
+  return (guint32) MIN (n_written, G_MAXUINT32);
+}
+
 /* On the ring's thread; TRUE if the chain is the caller's to end. */
 static gboolean
 claim (VhuChain      *self,
@@ -316,14 +330,14 @@ claim (VhuChain      *self,
 }
 
 static gboolean
-complete_elsewhere (VhuChain      *self,
-                    VhuChainState  state,
-                    guint32        n_written)
+end_elsewhere (VhuChain      *self,
+               VhuChainState  state,
+               guint64        n_written)
 {
   if (!vhu_chain_exchange_state (self, VHU_CHAIN_HELD, state))
     return FALSE;
 
-  self->n_used = n_written;
+  self->n_used = get_used_length (self, n_written);
   vhu_chain_ref (self);
   if (vhu_vring_hand_over (self->vring, self))
     return TRUE;
@@ -333,22 +347,19 @@ complete_elsewhere (VhuChain      *self,
   return FALSE;
 }
 
-/* The used length has 32 bits, and the longest chain is one byte longer. */
 static gboolean
 complete (VhuChain  *self,
           guint64    n_written,
           GError   **error)
 {
-  const guint32 n_used = (guint32) MIN (n_written, G_MAXUINT32);
-
   if (G_UNLIKELY (!vhu_vring_is_here (self->vring)))
     {
-      if (complete_elsewhere (self, VHU_CHAIN_COMPLETED, n_used))
+      if (end_elsewhere (self, VHU_CHAIN_COMPLETED, n_written))
         return TRUE;
     }
   else if (G_LIKELY (claim (self, VHU_CHAIN_ENDED)))
     {
-      vhu_vring_end_chain (self->vring, self, n_used);
+      vhu_vring_end_chain (self->vring, self, get_used_length (self, n_written));
       return TRUE;
     }
 
@@ -377,7 +388,7 @@ vhu_chain_complete (VhuChain  *self,
 {
   g_return_val_if_fail (self != NULL, FALSE);
 
-  return complete (self, self->n_written, error);
+  return complete (self, N_WRITTEN, error);
 }
 
 /**
@@ -440,7 +451,7 @@ vhu_chain_fail (VhuChain  *self,
 
   if (!vhu_vring_is_here (self->vring))
     {
-      if (complete_elsewhere (self, VHU_CHAIN_DROPPED, 0))
+      if (end_elsewhere (self, VHU_CHAIN_DROPPED, 0))
         return TRUE;
     }
   else if (vhu_chain_get_state (self) == VHU_CHAIN_HELD && claim (self, VHU_CHAIN_FAILING))

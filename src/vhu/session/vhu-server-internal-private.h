@@ -32,6 +32,7 @@ struct _VhuServer
   GSocket *connected;  /* a single connection, until the start */
 
   gboolean running;
+  gboolean serves_in_context; /* without threads of its own */
   GSource *accept_source;
   VhuSessionSettings settings;
   GPtrArray *sessions;  /* of VhuSession: waiting, being served, ending */

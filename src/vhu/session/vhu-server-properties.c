@@ -93,26 +93,11 @@ vhu_server_set_property (GObject      *object,
     }
 }
 
-void
-vhu_server_install_properties (GObjectClass *object_class)
+static void
+describe_settings (void)
 {
-  const GParamFlags readable = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
   const GParamFlags writable =
     G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
-
-  object_class->get_property = vhu_server_get_property;
-  object_class->set_property = vhu_server_set_property;
-
-  /**
-   * VhuServer:backend: (getter get_backend)
-   *
-   * The device.
-   *
-   * Since: 0.1
-   */
-  vhu_server_properties[VHU_SERVER_PROP_BACKEND] =
-    g_param_spec_object ("backend", NULL, NULL, VHU_TYPE_BACKEND,
-                         G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
 
   /**
    * VhuServer:n-threads: (getter get_n_threads) (setter set_n_threads)
@@ -171,6 +156,23 @@ vhu_server_install_properties (GObjectClass *object_class)
    */
   vhu_server_properties[VHU_SERVER_PROP_EXIT_ON_DISCONNECT] =
     g_param_spec_boolean ("exit-on-disconnect", NULL, NULL, FALSE, writable);
+}
+
+static void
+describe_state (void)
+{
+  const GParamFlags readable = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
+
+  /**
+   * VhuServer:backend: (getter get_backend)
+   *
+   * The device.
+   *
+   * Since: 0.1
+   */
+  vhu_server_properties[VHU_SERVER_PROP_BACKEND] =
+    g_param_spec_object ("backend", NULL, NULL, VHU_TYPE_BACKEND,
+                         G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
 
   /**
    * VhuServer:running: (getter get_running)
@@ -191,7 +193,16 @@ vhu_server_install_properties (GObjectClass *object_class)
    */
   vhu_server_properties[VHU_SERVER_PROP_SESSION] =
     g_param_spec_object ("session", NULL, NULL, VHU_TYPE_SESSION, readable);
+}
 
+void
+vhu_server_install_properties (GObjectClass *object_class)
+{
+  object_class->get_property = vhu_server_get_property;
+  object_class->set_property = vhu_server_set_property;
+
+  describe_settings ();
+  describe_state ();
   g_object_class_install_properties (object_class, VHU_SERVER_N_PROPS,
                                      vhu_server_properties);
 }

@@ -190,11 +190,20 @@ static const VhuSessionOwner session_owner = {
 };
 
 static void
+fill_settings (VhuServer *self)
+{
+  self->settings.drain_timeout_ms = self->drain_timeout_ms;
+  self->settings.budget_chains = self->serves_in_context ? GUEST_CONTEXT_CHAINS : 0;
+  self->settings.budget_us = self->serves_in_context ? GUEST_CONTEXT_US : 0;
+}
+
+static void
 add_connection (VhuServer *self,
                 GSocket   *socket)
 {
   VhuSession *session;
 
+  fill_settings (self);
   g_socket_set_blocking (socket, FALSE);
   session = vhu_session_new (self->backend, socket, &self->settings, &session_owner, self);
   g_signal_connect (session, "notify::is-open", G_CALLBACK (session_is_open_cb), self);
@@ -265,7 +274,8 @@ create_threads (VhuServer  *self,
 {
   self->settings.threads =
     g_ptr_array_new_with_free_func ((GDestroyNotify) vhu_ring_thread_unref);
-  if (self->n_threads == 0)
+  self->serves_in_context = self->n_threads == 0;
+  if (self->serves_in_context)
     return add_thread (self, NULL, error);
 
   for (guint i = 0; i < self->n_threads; i++)
@@ -547,14 +557,6 @@ vhu_server_dial (VhuServer   *self,
   return self->connected != NULL;
 }
 
-static void
-fill_settings (VhuServer *self)
-{
-  self->settings.drain_timeout_ms = self->drain_timeout_ms;
-  self->settings.budget_chains = self->n_threads == 0 ? GUEST_CONTEXT_CHAINS : 0;
-  self->settings.budget_us = self->n_threads == 0 ? GUEST_CONTEXT_US : 0;
-}
-
 /**
  * vhu_server_start:
  * @self: a server with a socket
@@ -594,7 +596,6 @@ vhu_server_start (VhuServer  *self,
 
   g_clear_pointer (&self->context, g_main_context_unref);
   self->context = g_main_context_ref_thread_default ();
-  fill_settings (self);
   vhu_backend_freeze (self->backend, &backend_observer, self);
   g_object_ref (self);
   set_running (self, TRUE);

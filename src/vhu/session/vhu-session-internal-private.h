@@ -80,6 +80,8 @@ struct _VhuSession
   gboolean may_start;
 
   VhuMemory *memory;
+  VhuEvent *fault_event;  /* a region's file was truncated under us */
+  GSource *fault_source;
   VhuQueueState *queues;
   guint n_queues;
 
@@ -143,6 +145,8 @@ gboolean       vhu_session_reset_device     (VhuSession            *self,
                                              GError               **error);
 
 /* vhu-session-memory.c */
+void           vhu_session_watch_faults     (VhuSession            *self);
+void           vhu_session_forget_faults    (VhuSession            *self);
 gboolean       vhu_session_set_mem_table    (VhuSession            *self,
                                              VhuCall               *call,
                                              GError               **error);

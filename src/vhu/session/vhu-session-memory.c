@@ -5,6 +5,53 @@
 
 #include "vhu-session-internal-private.h"
 
+#include <glib-unix.h>
+
+static gboolean
+fault_cb (int          fd,
+          GIOCondition condition,
+          gpointer     user_data)
+{
+  VhuSession *self = user_data;
+  g_autoptr(GError) error = NULL;
+
+  vhu_event_drain (self->fault_event);
+  if (!vhu_memory_get_faulted (self->memory))
+    return G_SOURCE_CONTINUE;
+
+  error = g_error_new_literal (VHU_ERROR, VHU_ERROR_BAD_MEMORY,
+                               "a file of the guest's memory was truncated");
+  vhu_log_peer (&self->log_gate, "%s: connection ends: %s",
+                vhu_backend_get_kind (self->backend), error->message);
+  vhu_session_close (self, error);
+  return G_SOURCE_REMOVE;
+}
+
+/* Where a program guards against SIGBUS, zeros stand in for memory that is no
+ * longer there. That keeps the process alive, but the device's data is garbage
+ * from then on, and the front-end has to go. */
+void
+vhu_session_watch_faults (VhuSession *self)
+{
+  self->fault_event = vhu_event_new (NULL);
+  if (self->fault_event == NULL)
+    return;
+
+  self->fault_source = g_unix_fd_source_new (vhu_event_get_fd (self->fault_event), G_IO_IN);
+  g_source_set_static_name (self->fault_source, "vhu-session-faults");
+  g_source_set_callback (self->fault_source, G_SOURCE_FUNC (fault_cb), self, NULL);
+  g_source_attach (self->fault_source, self->context);
+}
+
+void
+vhu_session_forget_faults (VhuSession *self)
+{
+  if (self->fault_source != NULL)
+    g_source_destroy (self->fault_source);
+  g_clear_pointer (&self->fault_source, g_source_unref);
+  g_clear_pointer (&self->fault_event, vhu_event_unref);
+}
+
 /* Publishes @memory to all rings. The reply waits until each has taken it, and,
  * with @removed, until no chain has a buffer there. */
 static gboolean
@@ -43,15 +90,19 @@ check_shared (VhuMessage  *message,
 }
 
 static VhuMemoryRegion *
-map_region (VhuMessage                  *message,
+map_region (VhuSession                  *self,
             guint                        index,
-            const VhuRegionDescription  *region,
+            const VhuRegionDescription  *description,
             GError                     **error)
 {
-  vhu_autofd int fd = vhu_message_steal_fd (message, index);
+  vhu_autofd int fd = vhu_message_steal_fd (&self->call.message, index);
+  VhuMemoryRegion *region;
 
-  return vhu_memory_region_new (fd, region->guest_address, region->user_address,
-                                region->size, region->mmap_offset, error);
+  region = vhu_memory_region_new (fd, description->guest_address, description->user_address,
+                                  description->size, description->mmap_offset, error);
+  if (region != NULL && self->fault_event != NULL)
+    vhu_memory_region_set_fault_event (region, self->fault_event);
+  return region;
 }
 
 gboolean
@@ -70,7 +121,7 @@ vhu_session_set_mem_table (VhuSession  *self,
 
   for (guint i = 0; i < table.n_regions; i++)
     {
-      VhuMemoryRegion *region = map_region (&call->message, i, &table.regions[i], error);
+      VhuMemoryRegion *region = map_region (self, i, &table.regions[i], error);
 
       if (region == NULL)
         {
@@ -104,7 +155,7 @@ vhu_session_add_mem_reg (VhuSession  *self,
       return FALSE;
     }
 
-  region = map_region (&call->message, 0, &description, error);
+  region = map_region (self, 0, &description, error);
   if (region == NULL)
     return FALSE;
   memory = vhu_memory_add_region (self->memory, region, error);

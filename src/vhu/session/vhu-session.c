@@ -262,6 +262,7 @@ open_session (VhuSession *self)
   vhu_backend_set_negotiated (self->backend, 0);
   vhu_backend_set_negotiated_protocol (self->backend, 0);
   vhu_session_create_queues (self);
+  vhu_session_watch_faults (self);
   vhu_backend_session_opened (self->backend);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_IS_OPEN]);
   return TRUE;
@@ -332,6 +333,7 @@ closed_cb (gpointer user_data)
       g_clear_pointer (&self->queues[i].kick, vhu_event_unref);
     }
   g_clear_pointer (&self->memory, vhu_memory_unref);
+  vhu_session_forget_faults (self);
 }
 
 static void
