@@ -23,6 +23,11 @@ bench_report_add (BenchReport *self,
 {
   const BenchCounts *counts = bench_worker_get_counts (worker);
 
+  if (self->counts.begin.time == 0 ||
+      counts->begin.time < self->counts.begin.time)
+    self->counts.begin = counts->begin;
+  if (counts->end.time > self->counts.end.time)
+    self->counts.end = counts->end;
   self->counts.n_reads += counts->n_reads;
   self->counts.n_writes += counts->n_writes;
   self->counts.n_kicks += counts->n_kicks;
@@ -30,6 +35,27 @@ bench_report_add (BenchReport *self,
   bench_histogram_merge (&self->counts.latency, &counts->latency);
   self->n_errors += bench_worker_get_n_errors (worker);
   self->n_wrong += bench_worker_get_n_wrong (worker);
+}
+
+static double
+get_seconds (const BenchReport *self)
+{
+  return (double) (self->counts.end.time - self->counts.begin.time) / 1e9;
+}
+
+static gint64
+get_backend_cpu (const BenchReport *self)
+{
+  if (self->counts.begin.backend < 0 || self->counts.end.backend < 0)
+    return -1;
+
+  return self->counts.end.backend - self->counts.begin.backend;
+}
+
+static gint64
+get_frontend_cpu (const BenchReport *self)
+{
+  return self->counts.end.frontend - self->counts.begin.frontend;
 }
 
 static double
@@ -42,7 +68,7 @@ per_request (const BenchReport *self,
 static double
 get_iops (const BenchReport *self)
 {
-  return (double) self->counts.latency.n_values / MAX (self->seconds, 1e-9);
+  return (double) self->counts.latency.n_values / MAX (get_seconds (self), 1e-9);
 }
 
 static double
@@ -68,7 +94,7 @@ print_cpu (const char        *name,
   if (cpu >= 0)
     g_print ("%s CPU   %.3f us per request, %.0f %% of one CPU\n", name,
              per_request (self, (double) cpu) / 1e3,
-             (double) cpu / self->seconds / 1e7);
+             (double) cpu / get_seconds (self) / 1e7);
   else
     g_print ("%s CPU   not known\n", name);
 }
@@ -83,7 +109,7 @@ bench_report_print (const BenchReport  *self,
            options->depth, options->n_queues,
            options->poll ? "polling" : "eventfd");
   g_print ("requests       %" G_GUINT64_FORMAT " in %.2f s\n",
-           self->counts.latency.n_values, self->seconds);
+           self->counts.latency.n_values, get_seconds (self));
   g_print ("rate           %.0f IOPS, %.1f MB/s\n", get_iops (self),
            get_megabytes (self, options));
   g_print ("latency       ");
@@ -91,8 +117,8 @@ bench_report_print (const BenchReport  *self,
     g_print (" %s %.1f us,", quantiles[i].name,
              get_quantile_us (self, quantiles[i].fraction));
   g_print (" longest %.1f us\n", (double) self->counts.latency.maximum / 1e3);
-  print_cpu ("back-end ", self, self->backend_cpu);
-  print_cpu ("front-end", self, self->frontend_cpu);
+  print_cpu ("back-end ", self, get_backend_cpu (self));
+  print_cpu ("front-end", self, get_frontend_cpu (self));
   g_print ("wake-ups       %.3f kicks and %.3f calls per request\n",
            per_request (self, (double) self->counts.n_kicks),
            per_request (self, (double) self->counts.n_calls));
@@ -146,7 +172,7 @@ add_results (JsonBuilder        *builder,
              const BenchReport  *self,
              const BenchOptions *options)
 {
-  add_double (builder, "seconds", self->seconds);
+  add_double (builder, "seconds", get_seconds (self));
   add_int (builder, "reads", (gint64) self->counts.n_reads);
   add_int (builder, "writes", (gint64) self->counts.n_writes);
   add_double (builder, "iops", get_iops (self));
@@ -160,11 +186,11 @@ add_results (JsonBuilder        *builder,
     }
   add_double (builder, "longest-us",
               (double) self->counts.latency.maximum / 1e3);
-  if (self->backend_cpu >= 0)
+  if (get_backend_cpu (self) >= 0)
     add_double (builder, "backend-cpu-ns-per-request",
-                per_request (self, (double) self->backend_cpu));
+                per_request (self, (double) get_backend_cpu (self)));
   add_double (builder, "frontend-cpu-ns-per-request",
-              per_request (self, (double) self->frontend_cpu));
+              per_request (self, (double) get_frontend_cpu (self)));
   add_double (builder, "kicks-per-request",
               per_request (self, (double) self->counts.n_kicks));
   add_double (builder, "calls-per-request",

@@ -10,10 +10,7 @@ G_BEGIN_DECLS
 /* BenchReport: what was measured, all workers together. */
 typedef struct
 {
-  BenchCounts counts;
-  double seconds;
-  gint64 backend_cpu;  /* nanoseconds; -1 if it is not known */
-  gint64 frontend_cpu;
+  BenchCounts counts; /* from the first begin to the last end */
   guint64 n_errors;
   guint64 n_wrong;
 } BenchReport;

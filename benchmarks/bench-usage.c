@@ -18,21 +18,17 @@ read_clock (clockid_t clock)
   return (gint64) time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-gint64
-bench_usage_of_process (int pid)
+void
+bench_usage_take (BenchUsage *self,
+                  int         backend_pid)
 {
   clockid_t clock;
 
-  if (pid <= 0 || clock_getcpuclockid (pid, &clock) != 0)
-    return -1;
-
-  return read_clock (clock);
-}
-
-gint64
-bench_usage_of_self (void)
-{
-  return read_clock (CLOCK_PROCESS_CPUTIME_ID);
+  self->backend = -1;
+  if (backend_pid > 0 && clock_getcpuclockid (backend_pid, &clock) == 0)
+    self->backend = read_clock (clock);
+  self->frontend = read_clock (CLOCK_PROCESS_CPUTIME_ID);
+  self->time = bench_now ();
 }
 
 gint64

@@ -7,11 +7,18 @@
 
 G_BEGIN_DECLS
 
-/* The CPU time that a process has used, in nanoseconds, all threads together;
- * -1 if it is not known. */
-gint64 bench_usage_of_process (int pid);
-gint64 bench_usage_of_self    (void);
+/* BenchUsage: nanoseconds of CPU time that both ends have used, all threads
+ * together, at a time; -1 if it is not known. */
+typedef struct
+{
+  gint64 time;
+  gint64 backend;
+  gint64 frontend;
+} BenchUsage;
+
+void   bench_usage_take (BenchUsage *self,
+                         int         backend_pid);
 /* Nanoseconds of a clock that never jumps. */
-gint64 bench_now              (void);
+gint64 bench_now        (void);
 
 G_END_DECLS

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#include "bench-usage.h"
-
 #define STUCK_MS 10000
 /* Between two looks at the clock; some microseconds. */
 #define SPINS 4096
@@ -37,11 +35,10 @@ struct _BenchWorker
 {
   BenchDisk *disk;
   const BenchOptions *options;
-  const gint *phase;
+  BenchSchedule schedule;
   VhuDriverQueue *queue;
   GThread *thread;
   GError *error;
-  gint is_running;
 
   guint index;
   guint depth;
@@ -278,28 +275,36 @@ reap (BenchWorker *self,
 }
 
 static void
-follow_phase (BenchWorker *self,
-              BenchPhase   phase)
+begin_to_measure (BenchWorker *self)
 {
-  const gboolean is_measuring = self->pass == BENCH_PASS_MEASURE &&
-                                phase == BENCH_PHASE_MEASURE;
+  self->is_measuring = TRUE;
+  self->n_kicks_before = vhu_driver_queue_get_n_kicks (self->queue);
+  self->n_calls_before = vhu_driver_queue_get_n_calls (self->queue);
+  bench_usage_take (&self->counts.begin, self->disk->pid);
+}
 
-  if (is_measuring == self->is_measuring)
-    return;
+static void
+cease_to_measure (BenchWorker *self)
+{
+  bench_usage_take (&self->counts.end, self->disk->pid);
+  self->counts.n_kicks = vhu_driver_queue_get_n_kicks (self->queue) -
+                         self->n_kicks_before;
+  self->counts.n_calls = vhu_driver_queue_get_n_calls (self->queue) -
+                         self->n_calls_before;
+  self->is_measuring = FALSE;
+}
 
-  if (is_measuring)
+static void
+look_at_schedule (BenchWorker *self,
+                  gint64       now)
+{
+  if (self->is_measuring)
     {
-      self->n_kicks_before = vhu_driver_queue_get_n_kicks (self->queue);
-      self->n_calls_before = vhu_driver_queue_get_n_calls (self->queue);
+      if (now >= self->schedule.end)
+        cease_to_measure (self);
     }
-  else
-    {
-      self->counts.n_kicks += vhu_driver_queue_get_n_kicks (self->queue) -
-                              self->n_kicks_before;
-      self->counts.n_calls += vhu_driver_queue_get_n_calls (self->queue) -
-                              self->n_calls_before;
-    }
-  self->is_measuring = is_measuring;
+  else if (now >= self->schedule.begin && now < self->schedule.end)
+    begin_to_measure (self);
 }
 
 static gboolean
@@ -309,11 +314,8 @@ run_pass (BenchWorker *self)
 
   for (;;)
     {
-      const BenchPhase phase =
-        (BenchPhase) __atomic_load_n (self->phase, __ATOMIC_RELAXED);
-
-      follow_phase (self, phase);
-      if (phase != BENCH_PHASE_STOP && !submit_ready (self, now))
+      look_at_schedule (self, now);
+      if (now < self->schedule.end && !submit_ready (self, now))
         return FALSE;
       if (self->n_in_flight == 0)
         return TRUE;
@@ -332,8 +334,8 @@ worker_thread (gpointer data)
   BenchWorker *self = data;
 
   run_pass (self);
-  follow_phase (self, BENCH_PHASE_STOP);
-  __atomic_store_n (&self->is_running, FALSE, __ATOMIC_RELEASE);
+  if (self->is_measuring)
+    cease_to_measure (self);
   return NULL;
 }
 
@@ -347,10 +349,12 @@ share_of_requests (BenchWorker *self)
 }
 
 void
-bench_worker_start (BenchWorker *self,
-                    BenchPass    pass)
+bench_worker_start (BenchWorker         *self,
+                    BenchPass            pass,
+                    const BenchSchedule *schedule)
 {
   self->pass = pass;
+  self->schedule = *schedule;
   self->n_ready = 0;
   for (guint i = 0; i < self->depth; i++)
     {
@@ -362,14 +366,7 @@ bench_worker_start (BenchWorker *self,
   if (pass == BENCH_PASS_MEASURE && self->options->n_requests > 0)
     self->n_left = share_of_requests (self);
 
-  __atomic_store_n (&self->is_running, TRUE, __ATOMIC_RELEASE);
   self->thread = g_thread_new ("queue", worker_thread, self);
-}
-
-gboolean
-bench_worker_is_running (BenchWorker *self)
-{
-  return __atomic_load_n (&self->is_running, __ATOMIC_ACQUIRE);
 }
 
 gboolean
@@ -460,14 +457,12 @@ BenchWorker *
 bench_worker_new (BenchDisk           *disk,
                   const BenchOptions  *options,
                   guint                index,
-                  const gint          *phase,
                   GError             **error)
 {
   g_autoptr(BenchWorker) self = g_new0 (BenchWorker, 1);
 
   self->disk = disk;
   self->options = options;
-  self->phase = phase;
   self->index = index;
   self->depth = (guint) options->depth;
   self->random = G_GUINT64_CONSTANT (0x9e3779b97f4a7c15) * (index + 1);

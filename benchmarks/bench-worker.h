@@ -5,16 +5,9 @@
 
 #include "bench-disk.h"
 #include "bench-histogram.h"
+#include "bench-usage.h"
 
 G_BEGIN_DECLS
-
-/* What all workers look at while they run. */
-typedef enum
-{
-  BENCH_PHASE_WARM_UP,
-  BENCH_PHASE_MEASURE,
-  BENCH_PHASE_STOP
-} BenchPhase;
 
 /* One way through the blocks: to write the pattern everywhere, to measure, or
  * to read the pattern everywhere. */
@@ -25,9 +18,19 @@ typedef enum
   BENCH_PASS_CHECK
 } BenchPass;
 
-/* What a worker counts while the phase is MEASURE. */
+/* When to measure, by bench_now(). Every worker looks at the clock by itself: a
+ * thread that has to tell them might not get to run beside one that spins. */
 typedef struct
 {
+  gint64 begin;
+  gint64 end;
+} BenchSchedule;
+
+/* What a worker counts while it measures, and between which moments. */
+typedef struct
+{
+  BenchUsage begin;
+  BenchUsage end;
   guint64 n_reads;
   guint64 n_writes;
   guint64 n_kicks;
@@ -41,15 +44,14 @@ typedef struct _BenchWorker BenchWorker;
 BenchWorker       *bench_worker_new           (BenchDisk           *disk,
                                                const BenchOptions  *options,
                                                guint                index,
-                                               const gint          *phase,
                                                GError             **error);
 void               bench_worker_free          (BenchWorker         *self);
 
 /* Begins a pass, in a thread that ends with it: when all blocks are done, or
- * the phase is STOP, or the number of requests is reached, or nothing works. */
+ * the time is over, or the number of requests is reached, or nothing works. */
 void               bench_worker_start         (BenchWorker         *self,
-                                               BenchPass            pass);
-gboolean           bench_worker_is_running    (BenchWorker         *self);
+                                               BenchPass            pass,
+                                               const BenchSchedule *schedule);
 /* Waits for that; FALSE if the pass could not be finished. */
 gboolean           bench_worker_join          (BenchWorker         *self,
                                                GError             **error);

@@ -6,18 +6,14 @@
 #include <locale.h>
 
 #include "bench-report.h"
-#include "bench-usage.h"
 
 /* vhu-bench: measures any vhost-user block device through VhuFrontend. */
-
-#define LOOK_US 1000
 
 typedef struct
 {
   BenchOptions *options;
   BenchDisk *disk;
   GPtrArray *workers;
-  gint phase;
 } Bench;
 
 static gboolean
@@ -27,28 +23,13 @@ create_workers (Bench   *self,
   for (int i = 0; i < self->options->n_queues; i++)
     {
       BenchWorker *worker = bench_worker_new (self->disk, self->options,
-                                              (guint) i, &self->phase, error);
+                                              (guint) i, error);
 
       if (worker == NULL)
         return FALSE;
       g_ptr_array_add (self->workers, worker);
     }
   return TRUE;
-}
-
-static void
-set_phase (Bench      *self,
-           BenchPhase  phase)
-{
-  __atomic_store_n (&self->phase, phase, __ATOMIC_RELAXED);
-}
-
-static void
-start_workers (Bench     *self,
-               BenchPass  pass)
-{
-  for (guint i = 0; i < self->workers->len; i++)
-    bench_worker_start (g_ptr_array_index (self->workers, i), pass);
 }
 
 /* The first error stands for all. */
@@ -66,86 +47,42 @@ join_workers (Bench   *self,
 }
 
 static gboolean
-is_any_running (Bench *self)
+run_pass (Bench                *self,
+          BenchPass             pass,
+          const BenchSchedule  *schedule,
+          GError              **error)
 {
   for (guint i = 0; i < self->workers->len; i++)
-    if (bench_worker_is_running (g_ptr_array_index (self->workers, i)))
-      return TRUE;
+    bench_worker_start (g_ptr_array_index (self->workers, i), pass, schedule);
 
-  return FALSE;
-}
-
-/* Until @seconds are over or all workers have stopped by themselves. */
-static void
-let_run (Bench  *self,
-         double  seconds)
-{
-  const gint64 end = bench_now () + (gint64) (seconds * 1e9);
-
-  while (is_any_running (self) && bench_now () < end)
-    g_usleep ((gulong) CLAMP ((end - bench_now ()) / 1000, 1, LOOK_US));
-}
-
-static gboolean
-run_whole_pass (Bench      *self,
-                BenchPass   pass,
-                GError    **error)
-{
-  set_phase (self, BENCH_PHASE_WARM_UP);
-  start_workers (self, pass);
   return join_workers (self, error);
 }
 
 static gboolean
-measure (Bench        *self,
-         BenchReport  *report,
-         GError      **error)
+measure (Bench   *self,
+         GError **error)
 {
-  const gboolean by_number = self->options->n_requests > 0;
-  gint64 frontend_cpu;
-  gint64 start;
-  gint64 end;
+  BenchSchedule schedule = { 0, G_MAXINT64 };
 
-  set_phase (self, by_number ? BENCH_PHASE_MEASURE : BENCH_PHASE_WARM_UP);
-  if (!by_number)
+  if (self->options->n_requests == 0)
     {
-      start_workers (self, BENCH_PASS_MEASURE);
-      let_run (self, self->options->warm_up);
+      schedule.begin = bench_now () + (gint64) (self->options->warm_up * 1e9);
+      schedule.end = schedule.begin + (gint64) (self->options->seconds * 1e9);
     }
-
-  frontend_cpu = bench_usage_of_self ();
-  report->backend_cpu = bench_usage_of_process (self->disk->pid);
-  start = bench_now ();
-  set_phase (self, BENCH_PHASE_MEASURE);
-  if (by_number)
-    start_workers (self, BENCH_PASS_MEASURE);
-  let_run (self, by_number ? G_MAXINT32 : self->options->seconds);
-  set_phase (self, BENCH_PHASE_STOP);
-  end = bench_now ();
-  report->seconds = (double) (end - start) / 1e9;
-  report->frontend_cpu = bench_usage_of_self () - frontend_cpu;
-  if (report->backend_cpu >= 0)
-    report->backend_cpu = bench_usage_of_process (self->disk->pid) -
-                          report->backend_cpu;
-  return join_workers (self, error);
+  return run_pass (self, BENCH_PASS_MEASURE, &schedule, error);
 }
 
 static gboolean
-run (Bench        *self,
-     BenchReport  *report,
-     GError      **error)
+run (Bench   *self,
+     GError **error)
 {
-  if (!create_workers (self, error))
-    return FALSE;
+  const BenchSchedule never = { G_MAXINT64, G_MAXINT64 };
+  const gboolean verify = self->options->verify;
 
-  if (self->options->verify && !run_whole_pass (self, BENCH_PASS_FILL, error))
-    return FALSE;
-
-  if (!measure (self, report, error))
-    return FALSE;
-
-  return !self->options->verify ||
-         run_whole_pass (self, BENCH_PASS_CHECK, error);
+  return create_workers (self, error) &&
+         (!verify || run_pass (self, BENCH_PASS_FILL, &never, error)) &&
+         measure (self, error) &&
+         (!verify || run_pass (self, BENCH_PASS_CHECK, &never, error));
 }
 
 static gboolean
@@ -156,10 +93,10 @@ run_and_print (BenchOptions  *options,
   g_autoptr(GPtrArray) workers =
     g_ptr_array_new_with_free_func ((GDestroyNotify) bench_worker_free);
   g_autofree BenchReport *report = g_new0 (BenchReport, 1);
-  Bench bench = { options, &disk, workers, BENCH_PHASE_WARM_UP };
+  Bench bench = { options, &disk, workers };
 
   if (!bench_disk_open (&disk, options, error) ||
-      !run (&bench, report, error))
+      !run (&bench, error))
     return FALSE;
 
   for (guint i = 0; i < workers->len; i++)
