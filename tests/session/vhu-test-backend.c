@@ -59,7 +59,17 @@ static void
 vhu_test_backend_set_event_idx (VhuBackend *backend,
                                 gboolean    enabled)
 {
-  g_atomic_int_inc (&VHU_TEST_BACKEND (backend)->n_event_idx);
+  VhuTestBackend *self = VHU_TEST_BACKEND (backend);
+
+  g_atomic_int_set (&self->event_idx, enabled);
+  g_atomic_int_inc (&self->n_event_idx);
+}
+
+static gboolean
+refuse (GError **error)
+{
+  g_set_error_literal (error, VHU_ERROR, VHU_ERROR_FAILED, "the test says no");
+  return FALSE;
 }
 
 static gboolean
@@ -67,8 +77,10 @@ vhu_test_backend_memory_changed (VhuBackend  *backend,
                                  VhuMemory   *memory,
                                  GError     **error)
 {
-  g_atomic_int_inc (&VHU_TEST_BACKEND (backend)->n_memory);
-  return TRUE;
+  VhuTestBackend *self = VHU_TEST_BACKEND (backend);
+
+  g_atomic_int_inc (&self->n_memory);
+  return !g_atomic_int_get (&self->refuse_memory) || refuse (error);
 }
 
 static gboolean
@@ -92,7 +104,11 @@ vhu_test_backend_frontend_channel_ready (VhuBackend         *backend,
 static void
 vhu_test_backend_reset (VhuBackend *backend)
 {
-  g_atomic_int_inc (&VHU_TEST_BACKEND (backend)->n_reset);
+  VhuTestBackend *self = VHU_TEST_BACKEND (backend);
+
+  g_atomic_int_set (&self->n_processed, 0);
+  g_atomic_int_set (&self->event_idx, FALSE);
+  g_atomic_int_inc (&self->n_reset);
 }
 
 static guint
@@ -133,6 +149,27 @@ run_nested_loop (VhuTestBackend *self,
   g_atomic_int_inc (&self->n_nested);
 }
 
+static gboolean
+echo_later_cb (gpointer user_data)
+{
+  VhuChain *chain = user_data;
+
+  echo (chain);
+  vhu_chain_complete (chain, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+echo_later (VhuVring *vring,
+            VhuChain *chain)
+{
+  g_autoptr(GSource) source = g_idle_source_new ();
+
+  g_source_set_callback (source, echo_later_cb, vhu_chain_ref (chain),
+                         (GDestroyNotify) vhu_chain_unref);
+  g_source_attach (source, vhu_vring_get_context (vring));
+}
+
 static VhuChainResult
 vhu_test_backend_process_chain (VhuBackend *backend,
                                 VhuVring   *vring,
@@ -160,6 +197,10 @@ vhu_test_backend_process_chain (VhuBackend *backend,
       return VHU_CHAIN_RESULT_FAILED;
 
     case VHU_TEST_DROP:
+      return VHU_CHAIN_RESULT_PENDING;
+
+    case VHU_TEST_LATER:
+      echo_later (vring, chain);
       return VHU_CHAIN_RESULT_PENDING;
 
     case VHU_TEST_NEST:
@@ -252,17 +293,36 @@ vhu_test_backend_class_init (VhuTestBackendClass *klass)
 static void
 vhu_test_backend_init (VhuTestBackend *self)
 {
+  VhuBackend *backend = VHU_BACKEND (self);
+  g_autoptr(GBytes) config =
+    g_bytes_new_static (VHU_TEST_CONFIG, VHU_TEST_CONFIG_SIZE);
+
   g_mutex_init (&self->mutex);
   self->held = g_ptr_array_new_with_free_func ((GDestroyNotify) vhu_chain_unref);
+
+  for (guint bit = 0; bit < 64; bit++)
+    {
+      vhu_backend_offer_feature (backend, bit);
+      vhu_backend_offer_protocol_feature (backend, bit);
+    }
+  vhu_backend_update_config (backend, VHU_TEST_CONFIG_OFFSET, config);
+  vhu_backend_add_writable_config (backend, VHU_TEST_WRITABLE_OFFSET,
+                                   VHU_TEST_WRITABLE_SIZE);
+}
+
+VhuTestBackend *
+vhu_test_backend_new_with_queues (guint n_queues)
+{
+  return g_object_new (VHU_TYPE_TEST_BACKEND,
+                       "device-id", 42,
+                       "kind", "test",
+                       "n-queues", n_queues,
+                       "queue-size", VHU_TEST_QUEUE_SIZE,
+                       NULL);
 }
 
 VhuTestBackend *
 vhu_test_backend_new (void)
 {
-  return g_object_new (VHU_TYPE_TEST_BACKEND,
-                       "device-id", 42,
-                       "kind", "test",
-                       "n-queues", VHU_TEST_N_QUEUES,
-                       "queue-size", VHU_TEST_QUEUE_SIZE,
-                       NULL);
+  return vhu_test_backend_new_with_queues (VHU_TEST_N_QUEUES);
 }

@@ -5,21 +5,34 @@
 
 #include "vhu-test-session.h"
 
+#include "vhu-test-fds.h"
+
 #define MEMORY_SIZE (4 << 20)
 #define QUEUE_SIZE 128
+
+#define WAIT_LIMIT_US (20 * G_USEC_PER_SEC)
+
+void
+vhu_test_session_connect_to (VhuTestSession *session,
+                             VhuTestBackend *backend,
+                             gconstpointer   n_threads)
+{
+  session->backend = backend;
+  session->server = vhu_test_server_new (VHU_BACKEND (backend),
+                                         GPOINTER_TO_UINT (n_threads));
+  session->n_fds = vhu_test_count_fds ();
+  session->frontend = vhu_test_server_open (session->server);
+}
 
 void
 vhu_test_session_connect (VhuTestSession *session,
                           gconstpointer   n_threads)
 {
-  session->backend = vhu_test_backend_new ();
-  session->server = vhu_test_server_new (VHU_BACKEND (session->backend),
-                                         GPOINTER_TO_UINT (n_threads));
-  session->frontend = vhu_test_server_open (session->server);
+  vhu_test_session_connect_to (session, vhu_test_backend_new (), n_threads);
 }
 
 void
-vhu_test_session_start (VhuTestSession *session)
+vhu_test_session_negotiate (VhuTestSession *session)
 {
   g_autoptr(GError) error = NULL;
 
@@ -29,6 +42,14 @@ vhu_test_session_start (VhuTestSession *session)
   g_assert_no_error (error);
   vhu_frontend_share_memory (session->frontend, &error);
   g_assert_no_error (error);
+}
+
+void
+vhu_test_session_start (VhuTestSession *session)
+{
+  g_autoptr(GError) error = NULL;
+
+  vhu_test_session_negotiate (session);
   session->queue = vhu_frontend_add_queue (session->frontend, 0, QUEUE_SIZE, &error);
   g_assert_no_error (error);
 }
@@ -42,13 +63,53 @@ vhu_test_session_set_up (VhuTestSession *session,
 }
 
 void
+vhu_test_session_set_up_without_queue (VhuTestSession *session,
+                                       gconstpointer   n_threads)
+{
+  vhu_test_session_connect (session, n_threads);
+  vhu_test_session_negotiate (session);
+}
+
+/* The server closes its descriptors some time after we closed ours. */
+static void
+wait_for_fds (guint n_fds)
+{
+  gint64 limit = g_get_monotonic_time () + WAIT_LIMIT_US;
+
+  while (vhu_test_count_fds () > n_fds && g_get_monotonic_time () < limit)
+    g_thread_yield ();
+  g_assert_cmpuint (vhu_test_count_fds (), ==, n_fds);
+}
+
+void
+vhu_test_session_leave (VhuTestSession *session)
+{
+  g_clear_object (&session->queue);
+  if (session->frontend == NULL)
+    return;
+
+  vhu_frontend_close (session->frontend);
+  g_clear_object (&session->frontend);
+  wait_for_fds (session->n_fds);
+  vhu_test_wait_for (&session->backend->n_closed,
+                     g_atomic_int_get (&session->backend->n_opened));
+}
+
+void
+vhu_test_session_come_back (VhuTestSession *session)
+{
+  vhu_test_session_leave (session);
+  g_atomic_int_set (&session->backend->mode, VHU_TEST_ECHO);
+  session->frontend = vhu_test_server_open (session->server);
+  vhu_test_session_start (session);
+  vhu_test_session_echo (session->queue, "as if nothing had happened");
+}
+
+void
 vhu_test_session_tear_down (VhuTestSession *session,
                             gconstpointer   n_threads)
 {
-  g_clear_object (&session->queue);
-  if (session->frontend != NULL)
-    vhu_frontend_close (session->frontend);
-  g_clear_object (&session->frontend);
+  vhu_test_session_leave (session);
   vhu_test_server_free (session->server);
   g_assert_cmpint (session->backend->n_opened, ==, session->backend->n_closed);
   g_assert_cmpint (session->backend->n_started, ==, session->backend->n_stopped);

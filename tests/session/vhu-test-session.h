@@ -16,16 +16,32 @@ typedef struct
   VhuTestServer *server;
   VhuFrontend *frontend;
   VhuDriverQueue *queue;
+  guint n_fds; /* without a front-end */
 } VhuTestSession;
 
 /* Connected, and nothing said yet. */
 void vhu_test_session_connect    (VhuTestSession *session,
                                   gconstpointer   n_threads);
+/* The same with a device of the test's own. */
+void vhu_test_session_connect_to (VhuTestSession *session,
+                                  VhuTestBackend *backend,
+                                  gconstpointer   n_threads);
+/* Negotiates and shares memory. */
+void vhu_test_session_negotiate  (VhuTestSession *session);
 /* Negotiates, shares memory and starts a queue. */
 void vhu_test_session_start      (VhuTestSession *session);
 /* Connected and started. */
 void vhu_test_session_set_up     (VhuTestSession *session,
                                   gconstpointer   n_threads);
+/* Connected and negotiated with. */
+void vhu_test_session_set_up_without_queue
+                                 (VhuTestSession *session,
+                                  gconstpointer   n_threads);
+/* Goes away and waits until nothing of the session is left, no descriptor in
+ * particular. */
+void vhu_test_session_leave      (VhuTestSession *session);
+/* Leaves, comes back and finds the device in order, whatever was done to it. */
+void vhu_test_session_come_back  (VhuTestSession *session);
 /* Nothing of the session may be left after this. */
 void vhu_test_session_tear_down  (VhuTestSession *session,
                                   gconstpointer   n_threads);
