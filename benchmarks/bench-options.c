@@ -165,8 +165,8 @@ check_all (BenchOptions  *self,
                       error) &&
          check_range ("--seconds", self->seconds, 0.001, MAX_SECONDS, error) &&
          check_range ("--warm-up", self->warm_up, 0, MAX_SECONDS, error) &&
-         check_range ("--requests", (double) self->n_requests, 0, G_MAXINT64,
-                      error) &&
+         check_range ("--requests", (double) self->n_requests, 0,
+                      (double) G_MAXINT64, error) &&
          check_range ("--pid", self->pid, 0, G_MAXINT, error) &&
          check_sizes (self, error);
 }

@@ -62,7 +62,15 @@ read_source (VhuRng *self,
   return MAX (n, 0);
 }
 
-/* A bucket that holds a second's worth of bytes and is filled all the time. */
+/* The bucket holds a second's worth of bytes, but no less than a driver can be
+ * expected to ask for at once. */
+static guint64
+get_capacity (VhuRng *self)
+{
+  return MAX (self->rate, PIECE);
+}
+
+/* Bytes drip into the bucket all the time. */
 static void
 fill_bucket (VhuRng *self)
 {
@@ -73,12 +81,14 @@ fill_bucket (VhuRng *self)
   if (n == 0)
     return;
 
-  self->tokens = MIN (self->tokens + n, self->rate);
+  self->tokens = MIN (self->tokens + n, get_capacity (self));
   self->filled_at = now;
 }
 
 /* Writes as much as there is, and as fits. A driver asks for more if it needs
- * more: what matters is that the length it is told is the truth. */
+ * more: what matters is that the length it is told is the truth. The limit is
+ * kept by waiting, though, not by giving less: Linux, when a reader took the first
+ * part of what it got, asks for no more before it wants the rest. */
 static gsize
 fill_chain (VhuRng   *self,
             VhuChain *chain)
@@ -88,7 +98,9 @@ fill_chain (VhuRng   *self,
   guint8 piece[PIECE];
 
   if (self->rate > 0)
-    left = MIN (left, self->tokens);
+    left = MIN (left, get_capacity (self));
+  if (self->rate > 0 && self->tokens < left)
+    return 0;
 
   while (left > 0)
     {

@@ -357,6 +357,26 @@ test_raw_chains_are_not_revoked (void)
   g_assert_cmpint (vhu_vring_get_oldest_age (driver->vring), ==, 0);
 }
 
+/* The struct that was given out is used again for a chain that was not. */
+static void
+test_next_chain_is_not_raw (void)
+{
+  g_autoptr(TestDriver) driver = test_driver_new (16, 0, 0);
+  g_autoptr(VhuChain) chain = NULL;
+  VhuChain *raw;
+  guint n_iov;
+
+  test_driver_submit (driver, 0);
+  raw = pop (driver);
+  vhu_chain_get_writable_iov (raw, &n_iov);
+  complete (raw);
+
+  test_driver_submit (driver, 1);
+  chain = pop (driver);
+  g_assert_true (chain == raw);
+  g_assert_cmpuint (vhu_vring_revoke (driver->vring, NULL), ==, 0);
+}
+
 static void
 test_revoke_of_one_region (void)
 {
@@ -397,6 +417,23 @@ test_revoked_head_stays_in_flight (void)
   test_driver_submit (driver, 0);
   g_assert_null (vhu_vring_pop (driver->vring));
   g_assert_cmpuint (driver->n_broken, ==, 1);
+}
+
+/* After a reset the driver owns all its descriptors again, whatever the base. */
+static void
+test_reset_forgets_revoked_heads (void)
+{
+  g_autoptr(TestDriver) driver = test_driver_new (16, 0, 0);
+  g_autoptr(VhuChain) chain = NULL;
+
+  test_driver_submit (driver, 0);
+  chain = pop (driver);
+  vhu_vring_revoke (driver->vring, NULL);
+  driver->setup.base = vhu_vring_stop (driver->vring);
+  vhu_vring_forget_parked (driver->vring);
+  test_driver_start (driver);
+  test_driver_submit (driver, 0);
+  assert_pops (driver, 0);
 }
 
 static void
@@ -695,8 +732,10 @@ main (int   argc,
   g_test_add_func ("/vring/drain/ring-may-go", test_ring_may_go_when_it_is_drained);
   g_test_add_func ("/vring/revoke/handles-are-dead", test_revoked_handles_are_dead);
   g_test_add_func ("/vring/revoke/not-raw-chains", test_raw_chains_are_not_revoked);
+  g_test_add_func ("/vring/revoke/next-chain-is-not-raw", test_next_chain_is_not_raw);
   g_test_add_func ("/vring/revoke/of-one-region", test_revoke_of_one_region);
   g_test_add_func ("/vring/revoke/head-stays-in-flight", test_revoked_head_stays_in_flight);
+  g_test_add_func ("/vring/revoke/reset-forgets-heads", test_reset_forgets_revoked_heads);
   g_test_add_func ("/vring/revoke/no-start-before-raw-chains-end",
                    test_no_start_while_raw_chains_are_held);
   g_test_add_func ("/vring/memory/old-goes-with-last-chain",

@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -397,6 +398,176 @@ test_no_parking_elsewhere (void)
   vhu_chain_unref (chain);
 }
 
+typedef struct
+{
+  VhuChain *chain;
+  int go; /* atomic */
+  guint n_completed;
+} Race;
+
+static void *
+race_to_complete (void *data)
+{
+  Race *race = data;
+
+  __atomic_store_n (&race->go, 1, __ATOMIC_RELEASE);
+  race->n_completed += vhu_chain_complete (race->chain, NULL);
+  vhu_chain_unref (race->chain);
+  return NULL;
+}
+
+/* A device must not do this, and a ring must not be broken by it. */
+static void
+test_two_threads_complete_one_chain (void)
+{
+  g_autoptr(TestDriver) driver = test_driver_new (SIZE, 0, 0);
+
+  for (guint round = 0; round < 300; round++)
+    {
+      VhuChain *chain = submit_and_pop (driver, round % (SIZE / 2));
+      Race race = { vhu_chain_ref (chain), 0, 0 };
+      pthread_t thread;
+      guint n_completed;
+
+      g_assert_cmpint (pthread_create (&thread, NULL, race_to_complete, &race), ==, 0);
+      while (__atomic_load_n (&race.go, __ATOMIC_ACQUIRE) == 0)
+        sched_yield ();
+      n_completed = vhu_chain_complete (chain, NULL);
+      vhu_chain_unref (chain);
+      pthread_join (thread, NULL);
+      vhu_vring_collect (driver->vring);
+      g_assert_cmpuint (n_completed + race.n_completed, ==, 1);
+      g_assert_cmpuint (test_driver_get_used_index (driver), ==, (guint16) (round + 1));
+      g_assert_cmpuint (vhu_vring_get_n_held (driver->vring), ==, 0);
+    }
+}
+
+/* Sleeping */
+
+/* Descriptors would make a thread sleep for real, and so seldom that the moment
+ * in which a wake-up could get lost is never met: two flags are enough. */
+typedef struct
+{
+  TestDriver *driver;
+  int kicked; /* atomic */
+  int called; /* atomic */
+  int is_over; /* atomic */
+  gint64 end;
+} Sleepers;
+
+/* Whoever waits for seconds was forgotten. */
+static void
+wait_for (int *flag)
+{
+  gint64 end = 0;
+
+  for (guint n = 1; __atomic_exchange_n (flag, 0, __ATOMIC_ACQUIRE) == 0; n++)
+    if (n % 256 == 0)
+      {
+        sched_yield ();
+        if (end == 0)
+          end = g_get_monotonic_time () + 20 * G_USEC_PER_SEC;
+        g_assert_cmpint (g_get_monotonic_time (), <, end);
+      }
+}
+
+static void
+call_driver_cb (gpointer user_data)
+{
+  Sleepers *self = user_data;
+
+  __atomic_store_n (&self->called, 1, __ATOMIC_RELEASE);
+}
+
+static void
+think (GRand *random)
+{
+  for (int n = g_rand_int_range (random, 0, 64); n > 0; n--)
+    __atomic_signal_fence (__ATOMIC_SEQ_CST);
+}
+
+/* Adds a chain or two, kicks if it is asked to, and sleeps if none has come
+ * back. */
+static void *
+drive (void *data)
+{
+  Sleepers *self = data;
+  TestDriver *driver = self->driver;
+  const gboolean has_event_idx = (driver->setup.features & TEST_FEATURE (EVENT_IDX)) != 0;
+  guint16 used = driver->avail_index;
+  guint n_sent = 0, n_done = 0;
+  g_autoptr(GRand) random = g_rand_new_with_seed (17);
+
+  while (n_done < n_sent || g_get_monotonic_time () < self->end)
+    {
+      guint16 old = driver->avail_index;
+      guint n = (guint) g_rand_int_range (random, 1, 3);
+
+      if (n_done < n_sent && g_get_monotonic_time () >= self->end)
+        n = 0;
+      for (; n > 0 && n_sent - n_done < 4; n--, n_sent++)
+        test_driver_add (driver, driver->avail_index % 4);
+      test_driver_publish (driver);
+      if (old != driver->avail_index && test_driver_wants_kick (driver, old))
+        __atomic_store_n (&self->kicked, 1, __ATOMIC_RELEASE);
+
+      /* The driver's half of the same promise: ask, fence, look again. */
+      think (random);
+      if (has_event_idx)
+        test_driver_set_used_event (driver, used);
+      else
+        test_driver_set_avail_flags (driver, 0);
+      __atomic_thread_fence (__ATOMIC_SEQ_CST);
+      if (used == test_driver_get_used_index (driver))
+        wait_for (&self->called);
+      if (!has_event_idx)
+        test_driver_set_avail_flags (driver, 1);
+      for (; used != test_driver_get_used_index (driver); used++)
+        n_done++;
+    }
+
+  g_test_message ("%u chains", n_done);
+  __atomic_store_n (&self->is_over, 1, __ATOMIC_RELAXED);
+  __atomic_store_n (&self->kicked, 1, __ATOMIC_RELEASE);
+  return NULL;
+}
+
+/* How often that is tried depends on how busy the machine is. */
+static void
+test_nobody_sleeps_on_work (gconstpointer features)
+{
+  Sleepers self = {
+    .driver = test_driver_new (SIZE, GPOINTER_TO_SIZE (features), 64000),
+    .end = g_get_monotonic_time () + (g_test_slow () ? 60 : 1) * G_USEC_PER_SEC,
+  };
+  VhuVring *vring = self.driver->vring;
+  pthread_t thread;
+
+  for (guint i = 0; i < 4; i++)
+    test_driver_set_desc (self.driver, i, TEST_FIRST_ADDRESS, 16, 0, 0);
+  self.driver->call = call_driver_cb;
+  self.driver->user_data = &self;
+  g_assert_cmpint (pthread_create (&thread, NULL, drive, &self), ==, 0);
+  while (!__atomic_load_n (&self.is_over, __ATOMIC_RELAXED))
+    {
+      VhuChain *chain;
+
+      if (!vhu_vring_has_work (vring))
+        wait_for (&self.kicked);
+      vhu_vring_begin_service (vring);
+      while ((chain = vhu_vring_pop (vring)) != NULL)
+        {
+          vhu_chain_complete (chain, NULL);
+          vhu_chain_unref (chain);
+        }
+      vhu_vring_end_service (vring);
+    }
+  pthread_join (thread, NULL);
+
+  g_assert_cmpuint (self.driver->n_broken, ==, 0);
+  test_driver_free (self.driver);
+}
+
 /* Revocation */
 
 static void *
@@ -566,6 +737,13 @@ main (int   argc,
   g_test_add_func ("/vring/threads/ended-handles-dropped-elsewhere",
                    test_ended_handles_dropped_elsewhere);
   g_test_add_func ("/vring/threads/no-parking-elsewhere", test_no_parking_elsewhere);
+  g_test_add_func ("/vring/threads/two-complete-one-chain",
+                   test_two_threads_complete_one_chain);
+  g_test_add_data_func ("/vring/threads/nobody-sleeps-on-work/flags", NULL,
+                        test_nobody_sleeps_on_work);
+  g_test_add_data_func ("/vring/threads/nobody-sleeps-on-work/event-index",
+                        GSIZE_TO_POINTER ((gsize) TEST_FEATURE (EVENT_IDX)),
+                        test_nobody_sleeps_on_work);
   g_test_add_func ("/vring/threads/revoke-waits-for-accessors",
                    test_revoke_waits_for_accessors);
   g_test_add_func ("/vring/threads/revoke-races-with-completions",

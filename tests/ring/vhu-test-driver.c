@@ -65,6 +65,8 @@ call_cb (VhuVring *vring,
   TestDriver *self = owner_data;
 
   self->n_calls++;
+  if (self->call != NULL)
+    self->call (self->user_data);
 }
 
 static void

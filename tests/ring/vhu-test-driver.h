@@ -49,6 +49,7 @@ typedef struct
                 gpointer  user_data);
   void (*drained) (gpointer user_data);
   void (*wake) (gpointer user_data);
+  void (*call) (gpointer user_data);
   gpointer user_data;
 } TestDriver;
 

@@ -153,11 +153,20 @@ vhu_ring_layout_has_new (VhuRingLayout *self)
   return vhu_split_ring_load_avail_index (&self->split) != self->split.seen_avail;
 }
 
+/* In @has_new, whether there are such chains now. One load decides that and what
+ * counts as seen: a chain between two loads would be seen and never looked at. */
 static inline gboolean
 vhu_ring_layout_look (VhuRingLayout  *self,
+                      gboolean       *has_new,
                       GError        **error)
 {
-  return vhu_split_ring_look (&self->split, error);
+  guint16 seen = self->split.seen_avail;
+
+  if (!vhu_split_ring_look (&self->split, error))
+    return FALSE;
+
+  *has_new = self->split.seen_avail != seen;
+  return TRUE;
 }
 
 G_END_DECLS

@@ -89,7 +89,10 @@ void      vhu_vring_set_features   (VhuVring            *self,
 void      vhu_vring_begin_service  (VhuVring            *self);
 void      vhu_vring_end_service    (VhuVring            *self);
 gboolean  vhu_vring_in_service     (VhuVring            *self);
-/* Cheap: chains to pop, or chains that ended elsewhere? For polling. */
+/* Cheap, for polling: are there chains that the device had no chance to look at,
+ * or chains that ended elsewhere? Chains that it left in the ring though it could
+ * have had them are no work until more come; nor is anything after
+ * vhu_vring_disable_kicks(). */
 gboolean  vhu_vring_has_work       (VhuVring            *self);
 /* Runs what other threads completed, failed or dropped. */
 void      vhu_vring_collect        (VhuVring            *self);

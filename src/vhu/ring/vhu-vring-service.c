@@ -397,8 +397,7 @@ ask_for_kicks (VhuVring *self)
   if (self->look_again && has_avail (self))
     return;
 
-  self->look_again = vhu_ring_layout_has_new (&self->layout);
-  if (!vhu_ring_layout_look (&self->layout, &error))
+  if (!vhu_ring_layout_look (&self->layout, &self->look_again, &error))
     {
       vhu_vring_take_broken (self, g_steal_pointer (&error));
       return;

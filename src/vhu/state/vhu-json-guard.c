@@ -452,7 +452,7 @@ vhu_json_guard_check (const char  *text,
                       GError     **error)
 {
   g_autoptr(GArray) names = NULL;
-  Scan scan = { .text = text, .at = text };
+  Scan scan = { .text = size > 0 ? text : "" };
 
   if (size > VHU_JSON_MAX_SIZE)
     {
@@ -462,13 +462,13 @@ vhu_json_guard_check (const char  *text,
       return FALSE;
     }
 
-  if (size > 0 && !g_utf8_validate_len (text, size, &scan.at))
+  if (!g_utf8_validate_len (scan.text, size, &scan.at))
     return refuse (&scan, error, VHU_ERROR_BAD_VALUE, "not UTF-8");
 
   names = g_array_new (FALSE, FALSE, sizeof (Name));
   scan.names = names;
-  scan.at = text;
-  scan.end = text + size;
+  scan.at = scan.text;
+  scan.end = scan.text + size;
   if (!scan_value (&scan, error))
     return FALSE;
   return scan.at == scan.end || refuse_unexpected (&scan, "the end of the document", error);
