@@ -106,6 +106,26 @@ wait_for_used (VhuDriverQueue  *self,
   return found || vhu_driver_queue_has_used (self);
 }
 
+/* Whose fault it is can be told from the indices: a kick or a call is due when
+ * an index has passed the event of the other side. */
+static void
+set_time_out_error (VhuDriverQueue  *self,
+                    guint            milliseconds,
+                    GError         **error)
+{
+  VhuDriverRing *ring = self->ring;
+
+  g_set_error (error, VHU_ERROR, VHU_ERROR_TIMED_OUT,
+               "queue %u: no chain came back in %u ms, %u are in flight "
+               "(available up to %u, device flags %u and event %u; used up to "
+               "%u, driver flags %u and event %u)",
+               self->index, milliseconds, ring->n_in_flight, ring->avail_index,
+               vhu_driver_queue_peek_used_flags (self),
+               vhu_driver_queue_peek_avail_event (self), ring->used_index,
+               GUINT16_FROM_LE (((VhuSplitAvail *) ring->avail)->flags),
+               GUINT16_FROM_LE (*vhu_split_used_event (ring)));
+}
+
 /**
  * vhu_driver_queue_wait:
  * @self: a queue
@@ -140,9 +160,7 @@ vhu_driver_queue_wait (VhuDriverQueue  *self,
     return TRUE;
 
   if (local_error == NULL)
-    g_set_error (&local_error, VHU_ERROR, VHU_ERROR_TIMED_OUT,
-                 "queue %u: no chain came back in %u ms, %u are in flight",
-                 self->index, milliseconds, self->ring->n_in_flight);
+    set_time_out_error (self, milliseconds, &local_error);
   g_propagate_error (error, g_steal_pointer (&local_error));
   return FALSE;
 }
