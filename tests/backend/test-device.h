@@ -27,6 +27,7 @@ struct _TestDevice
 
   guint n_calls[N_SLOTS];
   gboolean accepts;
+  gboolean is_mute; /* refuses without an error, as scripts do */
   gpointer last_argument;
   VhuConfigOrigin last_origin;
 

@@ -5,9 +5,34 @@
 
 #include "vhu-backend.h"
 
+#include "vhu-error.h"
+
 /* The public face of each virtual method: checks its arguments and calls.
  * These are what bindings and wrapping backends use; the virtual methods
  * themselves are reached through nothing else. */
+
+/* A script that raises what is no GError, or returns nothing where a boolean was
+ * expected, has refused without a reason: PyGObject sets no error then. */
+static gboolean
+conclude (VhuBackend  *self,
+          const char  *method,
+          gboolean     accepted,
+          GError      *reason,
+          GError     **error)
+{
+  if (accepted)
+    {
+      g_clear_error (&reason);
+      return TRUE;
+    }
+
+  if (reason == NULL)
+    reason = g_error_new (VHU_ERROR, VHU_ERROR_FAILED,
+                          "%s() of %s is false, without an error", method,
+                          G_OBJECT_TYPE_NAME (self));
+  g_propagate_error (error, reason);
+  return FALSE;
+}
 
 /**
  * vhu_backend_session_opened: (virtual session_opened)
@@ -98,10 +123,14 @@ vhu_backend_memory_changed (VhuBackend  *self,
                             VhuMemory   *memory,
                             GError     **error)
 {
+  GError *reason = NULL;
+  gboolean accepted;
+
   g_return_val_if_fail (VHU_IS_BACKEND (self), FALSE);
   g_return_val_if_fail (memory != NULL, FALSE);
 
-  return VHU_BACKEND_GET_CLASS (self)->memory_changed (self, memory, error);
+  accepted = VHU_BACKEND_GET_CLASS (self)->memory_changed (self, memory, &reason);
+  return conclude (self, "memory_changed", accepted, reason, error);
 }
 
 /**
@@ -126,10 +155,15 @@ vhu_backend_config_written (VhuBackend       *self,
                             VhuConfigOrigin   origin,
                             GError          **error)
 {
+  GError *reason = NULL;
+  gboolean accepted;
+
   g_return_val_if_fail (VHU_IS_BACKEND (self), FALSE);
   g_return_val_if_fail (data != NULL, FALSE);
 
-  return VHU_BACKEND_GET_CLASS (self)->config_written (self, offset, data, origin, error);
+  accepted = VHU_BACKEND_GET_CLASS (self)->config_written (self, offset, data, origin,
+                                                           &reason);
+  return conclude (self, "config_written", accepted, reason, error);
 }
 
 /**
