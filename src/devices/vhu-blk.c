@@ -52,6 +52,31 @@ struct _VhuBlk
 
 G_DEFINE_TYPE (VhuBlk, vhu_blk, VHU_TYPE_BACKEND)
 
+/* virtio 1.3, 5.2.6.2: with CONFIG_WCE the driver's choice counts; without a
+ * flush there is no cache that it could know of. */
+static void
+update_writethrough (VhuBlk *self)
+{
+  VhuBackend *backend = VHU_BACKEND (self);
+  g_autoptr(GBytes) config = vhu_backend_dup_config (backend);
+  const struct virtio_blk_config *fields = g_bytes_get_data (config, NULL);
+  gboolean writethrough = fields->wce == 0 ||
+    !vhu_backend_has_feature (backend, VIRTIO_BLK_F_FLUSH);
+
+  __atomic_store_n (&self->disk.writethrough, writethrough, __ATOMIC_RELAXED);
+}
+
+static void
+restore_wce (VhuBlk *self)
+{
+  guint8 wce = !self->starts_writethrough;
+  g_autoptr(GBytes) bytes = g_bytes_new (&wce, sizeof wce);
+
+  vhu_backend_update_config (VHU_BACKEND (self),
+                             offsetof (struct virtio_blk_config, wce), bytes);
+  update_writethrough (self);
+}
+
 static gboolean
 refresh_cb (gpointer user_data)
 {
@@ -69,6 +94,7 @@ vhu_blk_session_opened (VhuBackend *backend)
   VhuBlk *self = VHU_BLK (backend);
   GSource *source;
 
+  restore_wce (self);
   refresh_cb (self);
   if (self->refresh_id != 0 ||
       vhu_blk_store_get_traits (self->store)->fd < 0)
@@ -98,36 +124,10 @@ stop_refreshing (VhuBlk *self)
   self->refresh_id = 0;
 }
 
-/* virtio 1.3, 5.2.6.2: with CONFIG_WCE the driver's choice counts; without a
- * flush there is no cache that it could know of. */
-static void
-update_writethrough (VhuBlk *self)
-{
-  VhuBackend *backend = VHU_BACKEND (self);
-  g_autoptr(GBytes) config = vhu_backend_dup_config (backend);
-  const struct virtio_blk_config *fields = g_bytes_get_data (config, NULL);
-  gboolean writethrough = fields->wce == 0 ||
-    !vhu_backend_has_feature (backend, VIRTIO_BLK_F_FLUSH);
-
-  __atomic_store_n (&self->disk.writethrough, writethrough, __ATOMIC_RELAXED);
-}
-
-static void
-restore_wce (VhuBlk *self)
-{
-  guint8 wce = !self->starts_writethrough;
-  g_autoptr(GBytes) bytes = g_bytes_new (&wce, sizeof wce);
-
-  vhu_backend_update_config (VHU_BACKEND (self),
-                             offsetof (struct virtio_blk_config, wce), bytes);
-  update_writethrough (self);
-}
-
 static void
 vhu_blk_session_closed (VhuBackend *backend)
 {
   stop_refreshing (VHU_BLK (backend));
-  restore_wce (VHU_BLK (backend));
 }
 
 static void
