@@ -40,7 +40,7 @@ check_features (VhuSession  *self,
   /* Multi-queue network front-ends repeat the same features while some of the
    * queues run already; a change is another matter. */
   changed &= ~VHU_BIT (VHU_FEATURE_LOG_ALL);
-  if (self->has_features && changed != 0 && vhu_session_any_armed (self))
+  if (changed != 0 && vhu_session_any_armed (self))
     {
       g_set_error (error, VHU_ERROR, VHU_ERROR_BAD_STATE,
                    "features 0x%" G_GINT64_MODIFIER "x cannot change while queues run",
@@ -74,6 +74,7 @@ set_features (VhuSession  *self,
   vhu_backend_set_event_idx (self->backend,
                              (features & VHU_BIT (VHU_FEATURE_EVENT_IDX)) != 0);
   vhu_backend_features_negotiated (self->backend);
+  vhu_session_try_arm_all (self);
   return TRUE;
 }
 

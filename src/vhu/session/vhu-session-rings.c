@@ -125,7 +125,8 @@ new_detached_transaction (VhuSession *self)
 }
 
 /* Hands the ring to its thread as soon as everything about it is known, in
- * whatever order it was said. */
+ * whatever order it was said. Features belong to it: they decide about the
+ * layout, and a running ring cannot change that any more. */
 static void
 arm (VhuSession     *self,
      guint           index,
@@ -133,8 +134,9 @@ arm (VhuSession     *self,
 {
   VhuQueueState *state = &self->queues[index];
 
-  if (state->armed || !self->may_start || !state->has_size || !state->has_addresses ||
-      !state->has_kick || vhu_memory_get_n_regions (self->memory) == 0)
+  if (state->armed || !self->may_start || !self->has_features || !state->has_size ||
+      !state->has_addresses || !state->has_kick ||
+      vhu_memory_get_n_regions (self->memory) == 0)
     return;
 
   state->armed = TRUE;
