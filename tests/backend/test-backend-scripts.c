@@ -12,7 +12,7 @@
 #include "vhu-error.h"
 #include "vhu-memory-private.h"
 
-/* The public face of the virtual methods, and what scripts answer there. */
+/* What devices do that are written in a script. */
 
 static gboolean
 ask_memory_changed (VhuBackend  *backend,
@@ -83,9 +83,9 @@ main (int    argc,
 {
   g_test_init (&argc, &argv, NULL);
 
-  g_test_add_func ("/backend/vfuncs/refusal-always-has-a-reason",
+  g_test_add_func ("/backend/scripts/refusal-always-has-a-reason",
                    test_refusal_always_has_a_reason);
-  g_test_add_func ("/backend/vfuncs/own-reason-is-kept", test_own_reason_is_kept);
+  g_test_add_func ("/backend/scripts/own-reason-is-kept", test_own_reason_is_kept);
 
   return g_test_run ();
 }
