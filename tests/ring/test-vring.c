@@ -277,6 +277,48 @@ test_dropped_chain_fails (void)
   g_assert_cmpuint (vhu_vring_get_n_failed (driver->vring), ==, 1);
 }
 
+/* Bindings free handles from wherever a script's garbage is collected. */
+static void
+test_chain_dropped_by_script_fails_later (void)
+{
+  g_autoptr(TestDriver) driver = test_driver_new (8, 0, 0);
+
+  driver->fail = write_status;
+  test_driver_submit (driver, 1);
+  test_driver_submit (driver, 2);
+  g_boxed_free (VHU_TYPE_CHAIN, pop (driver));
+  g_assert_cmpuint (driver->n_fails, ==, 0);
+  g_assert_true (vhu_vring_has_work (driver->vring));
+  vhu_vring_collect (driver->vring);
+  g_assert_cmpuint (driver->n_fails, ==, 1);
+  assert_used (driver, 0, 1, 1);
+
+  vhu_vring_begin_service (driver->vring);
+  g_boxed_free (VHU_TYPE_CHAIN, pop (driver));
+  g_assert_cmpuint (driver->n_fails, ==, 1);
+  vhu_vring_end_service (driver->vring);
+  g_assert_cmpuint (driver->n_fails, ==, 2);
+  g_assert_cmpuint (vhu_vring_get_n_held (driver->vring), ==, 0);
+}
+
+static void
+test_handle_of_script_is_a_reference (void)
+{
+  g_autoptr(TestDriver) driver = test_driver_new (8, 0, 0);
+  VhuChain *chain, *copy;
+
+  test_driver_submit (driver, 1);
+  chain = pop (driver);
+  copy = g_boxed_copy (VHU_TYPE_CHAIN, chain);
+  g_assert_true (copy == chain);
+  g_boxed_free (VHU_TYPE_CHAIN, copy);
+  g_assert_false (vhu_chain_is_revoked (chain));
+  g_assert_true (vhu_chain_complete (chain, NULL));
+  g_boxed_free (VHU_TYPE_CHAIN, chain);
+  vhu_vring_collect (driver->vring);
+  g_assert_cmpuint (vhu_vring_get_n_failed (driver->vring), ==, 0);
+}
+
 static void
 complete_in_fail (VhuChain *chain,
                   gpointer  user_data)
@@ -889,6 +931,10 @@ main (int   argc,
   g_test_add_func ("/vring/end/failed-gets-error-status",
                    test_failed_chain_gets_the_error_status);
   g_test_add_func ("/vring/end/dropped-fails", test_dropped_chain_fails);
+  g_test_add_func ("/vring/end/dropped-by-script-fails-later",
+                   test_chain_dropped_by_script_fails_later);
+  g_test_add_func ("/vring/end/handle-of-script-is-a-reference",
+                   test_handle_of_script_is_a_reference);
   g_test_add_func ("/vring/end/device-completes-failed",
                    test_device_may_complete_and_keep_a_failed_chain);
   g_test_add_func ("/vring/end/stopped-fails-nothing", test_stopped_ring_fails_no_chain);

@@ -15,6 +15,7 @@ typedef struct _VhuBackendPrivate VhuBackendPrivate;
 
 struct _VhuBackendPrivate
 {
+  VhuBackend *instance;      /* whose this is */
   VhuBackendPrivate *shared; /* that of a wrapped backend, used instead */
 
   guint device_id;

@@ -32,6 +32,10 @@ void     vhu_backend_freeze                   (VhuBackend               *self,
 void     vhu_backend_forget_observer          (VhuBackend               *self);
 gboolean vhu_backend_is_frozen                (VhuBackend               *self);
 
+/* TRUE if its virtual methods run on one thread only: JavaScript engines refuse all
+ * others. Asked of the wrapped one, if @self wraps one. */
+gboolean vhu_backend_is_bound_to_thread       (VhuBackend               *self);
+
 guint64  vhu_backend_get_offered              (VhuBackend               *self);
 guint64  vhu_backend_get_offered_protocol     (VhuBackend               *self);
 void     vhu_backend_set_negotiated           (VhuBackend               *self,

@@ -362,6 +362,7 @@ vhu_backend_init (VhuBackend *self)
 {
   VhuBackendPrivate *priv = vhu_backend_get_instance_private (self);
 
+  priv->instance = self;
   g_mutex_init (&priv->user_lock);
   g_mutex_init (&priv->lock);
   priv->config = g_byte_array_new ();
@@ -576,6 +577,27 @@ vhu_backend_is_frozen (VhuBackend *self)
   frozen = priv->frozen;
   g_mutex_unlock (&priv->lock);
   return frozen;
+}
+
+/* GJS marks the types that scripts define, as all its versions did. It answers a
+ * call from another thread with a critical message, and leaves the result as it
+ * found it. */
+gboolean
+vhu_backend_is_bound_to_thread (VhuBackend *self)
+{
+  GQuark mark = g_quark_try_string ("gjs::custom-type");
+  GType type = G_OBJECT_TYPE (vhu_backend_get_private (self)->instance);
+
+  if (mark == 0)
+    return FALSE;
+
+  while (type != VHU_TYPE_BACKEND)
+    {
+      if (g_type_get_qdata (type, mark) != NULL)
+        return TRUE;
+      type = g_type_parent (type);
+    }
+  return FALSE;
 }
 
 void

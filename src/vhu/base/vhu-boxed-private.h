@@ -5,10 +5,10 @@
 
 #include <glib-object.h>
 
-/* The type of a reference-counted struct with type_name_ref() and _unref().
- * G_DEFINE_BOXED_TYPE() passes functions as a transparent union, an extension
- * that -Wpedantic objects to at every place of use. */
-#define VHU_DEFINE_BOXED_TYPE(TypeName, type_name)                              \
+/* The type of a reference-counted struct. G_DEFINE_BOXED_TYPE() passes functions as
+ * a transparent union, an extension that -Wpedantic objects to at every place of
+ * use. */
+#define VHU_DEFINE_BOXED_TYPE_FULL(TypeName, type_name, ref, unref)             \
   GType                                                                         \
   type_name##_get_type (void)                                                   \
   {                                                                             \
@@ -18,11 +18,16 @@
       {                                                                         \
         GType type =                                                            \
           g_boxed_type_register_static (g_intern_static_string (#TypeName),     \
-                                        (GBoxedCopyFunc) type_name##_ref,       \
-                                        (GBoxedFreeFunc) type_name##_unref);    \
+                                        (GBoxedCopyFunc) ref,                   \
+                                        (GBoxedFreeFunc) unref);                \
                                                                                 \
         g_once_init_leave (&registered, type);                                  \
       }                                                                         \
                                                                                 \
     return registered;                                                          \
   }
+
+/* With type_name_ref() and type_name_unref(). */
+#define VHU_DEFINE_BOXED_TYPE(TypeName, type_name)                              \
+  VHU_DEFINE_BOXED_TYPE_FULL (TypeName, type_name,                              \
+                              type_name##_ref, type_name##_unref)

@@ -30,8 +30,6 @@
  *
  * Since: 0.1
  */
-VHU_DEFINE_BOXED_TYPE (VhuChain, vhu_chain)
-
 void
 vhu_chain_set_revoked (VhuChain  *self,
                        GError   **error)
@@ -64,15 +62,22 @@ vhu_chain_ref (VhuChain *self)
   return self;
 }
 
-/* TRUE if the ring takes the last reference over. */
+/* Both are TRUE if the ring takes the last reference over. */
+
 static gboolean
-drop_held (VhuChain *self)
+drop_later (VhuChain *self)
+{
+  return vhu_chain_exchange_state (self, VHU_CHAIN_HELD, VHU_CHAIN_DROPPED) &&
+         vhu_vring_hand_over (self->vring, self);
+}
+
+static gboolean
+drop_now (VhuChain *self)
 {
   VhuVring *vring = self->vring;
 
   if (!vhu_vring_is_here (vring))
-    return vhu_chain_exchange_state (self, VHU_CHAIN_HELD, VHU_CHAIN_DROPPED) &&
-           vhu_vring_hand_over (vring, self);
+    return drop_later (self);
 
   if (vring->is_started)
     vhu_vring_fail_chain (vring, self);
@@ -80,6 +85,37 @@ drop_held (VhuChain *self)
     vhu_vring_end_chain (vring, self, 0);
   return FALSE;
 }
+
+static void
+drop (VhuChain *self,
+      gboolean  (*drop_held) (VhuChain *self))
+{
+  if (!vhu_chain_drop_ref (self))
+    return;
+
+  if (G_UNLIKELY (vhu_chain_get_state (self) == VHU_CHAIN_HELD))
+    {
+      __atomic_store_n (&self->ref_count, 1, __ATOMIC_RELAXED);
+      if (drop_held (self))
+        return;
+      /* The device may have taken a reference while it wrote its status. */
+      if (!vhu_chain_drop_ref (self))
+        return;
+    }
+
+  vhu_vring_return_chain (self->vring, self);
+}
+
+/* A script drops its handle in the middle of anything, the garbage collection
+ * included, where no method of the device may run: the chain fails when the ring
+ * is looked at the next time. */
+static void
+drop_handle_of_script (VhuChain *self)
+{
+  drop (self, drop_later);
+}
+
+VHU_DEFINE_BOXED_TYPE_FULL (VhuChain, vhu_chain, vhu_chain_ref, drop_handle_of_script)
 
 /**
  * vhu_chain_unref:
@@ -97,20 +133,7 @@ vhu_chain_unref (VhuChain *self)
 {
   g_return_if_fail (self != NULL);
 
-  if (!vhu_chain_drop_ref (self))
-    return;
-
-  if (G_UNLIKELY (vhu_chain_get_state (self) == VHU_CHAIN_HELD))
-    {
-      __atomic_store_n (&self->ref_count, 1, __ATOMIC_RELAXED);
-      if (drop_held (self))
-        return;
-      /* The device may have taken a reference while it wrote its status. */
-      if (!vhu_chain_drop_ref (self))
-        return;
-    }
-
-  vhu_vring_return_chain (self->vring, self);
+  drop (self, drop_now);
 }
 
 /**

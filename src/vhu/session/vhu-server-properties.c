@@ -103,7 +103,8 @@ describe_settings (void)
    * VhuServer:n-threads: (getter get_n_threads) (setter set_n_threads)
    *
    * How many threads serve the queues; 0 means the context of the caller.
-   * Applies at the next start.
+   * Applies at the next start, which fails if the device is written in JavaScript
+   * and this is not 0.
    *
    * Since: 0.1
    */

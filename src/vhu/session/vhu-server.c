@@ -255,6 +255,20 @@ check_unused (VhuServer  *self,
 
 /* Starting and stopping. */
 
+/* Refused here, as each request would be lost otherwise. */
+static gboolean
+check_threads (VhuServer  *self,
+               GError    **error)
+{
+  if (self->n_threads == 0 || !vhu_backend_is_bound_to_thread (self->backend))
+    return TRUE;
+
+  g_set_error (error, VHU_ERROR, VHU_ERROR_NOT_SUPPORTED,
+               "a device written in JavaScript is served by its own thread: "
+               "n-threads is %u, must be 0", self->n_threads);
+  return FALSE;
+}
+
 static gboolean
 add_thread (VhuServer  *self,
             VhuWorker  *worker,
@@ -588,6 +602,8 @@ vhu_server_start (VhuServer  *self,
                            "the backend is being served by another server");
       return FALSE;
     }
+  if (!check_threads (self, error))
+    return FALSE;
   if (!create_threads (self, error))
     {
       g_clear_pointer (&self->settings.threads, g_ptr_array_unref);

@@ -9,10 +9,11 @@
 
 #include "test-device.h"
 #include "vhu-backend-locked.h"
+#include "vhu-backend-private.h"
 #include "vhu-error.h"
 #include "vhu-memory-private.h"
 
-/* The public face of the virtual methods, and what scripts answer there. */
+/* What devices do that are written in a script. */
 
 static gboolean
 ask_memory_changed (VhuBackend  *backend,
@@ -77,15 +78,65 @@ test_own_reason_is_kept (void)
     }
 }
 
+static VhuBackend *
+make_wrapped (GType type)
+{
+  g_autoptr(VhuBackend) inner = g_object_new (type, NULL);
+
+  return vhu_backend_locked_new (inner, VHU_LOCK_MODE_MUTEX);
+}
+
+static GType
+register_type (const char *name,
+               GType       parent)
+{
+  GTypeQuery query;
+
+  g_type_query (parent, &query);
+  return g_type_register_static_simple (parent, name, query.class_size, NULL,
+                                        query.instance_size, NULL, 0);
+}
+
+/* What GJS does when a script registers a class. */
+static GType
+register_class_of_script (void)
+{
+  GType type = register_type ("Gjs_Device", VHU_TYPE_BACKEND);
+
+  g_type_set_qdata (type, g_quark_from_static_string ("gjs::custom-type"),
+                    GINT_TO_POINTER (1));
+  return type;
+}
+
+static void
+test_javascript_is_bound_to_its_thread (void)
+{
+  GType device = register_class_of_script ();
+  GType heir = register_type ("Gjs_Device_Heir", device);
+  g_autoptr(VhuBackend) of_c = g_object_new (TEST_TYPE_DEVICE, NULL);
+  g_autoptr(VhuBackend) of_script = g_object_new (device, NULL);
+  g_autoptr(VhuBackend) of_heir = g_object_new (heir, NULL);
+  g_autoptr(VhuBackend) wrapped = make_wrapped (device);
+  g_autoptr(VhuBackend) wrapped_c = make_wrapped (TEST_TYPE_DEVICE);
+
+  g_assert_false (vhu_backend_is_bound_to_thread (of_c));
+  g_assert_true (vhu_backend_is_bound_to_thread (of_script));
+  g_assert_true (vhu_backend_is_bound_to_thread (of_heir));
+  g_assert_true (vhu_backend_is_bound_to_thread (wrapped));
+  g_assert_false (vhu_backend_is_bound_to_thread (wrapped_c));
+}
+
 int
 main (int    argc,
       char **argv)
 {
   g_test_init (&argc, &argv, NULL);
 
-  g_test_add_func ("/backend/vfuncs/refusal-always-has-a-reason",
+  g_test_add_func ("/backend/scripts/refusal-always-has-a-reason",
                    test_refusal_always_has_a_reason);
-  g_test_add_func ("/backend/vfuncs/own-reason-is-kept", test_own_reason_is_kept);
+  g_test_add_func ("/backend/scripts/own-reason-is-kept", test_own_reason_is_kept);
+  g_test_add_func ("/backend/scripts/javascript-is-bound-to-its-thread",
+                   test_javascript_is_bound_to_its_thread);
 
   return g_test_run ();
 }
