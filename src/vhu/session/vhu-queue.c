@@ -523,12 +523,14 @@ static gboolean
 close_in_ring (VhuQueue *self,
                Command  *command)
 {
+  /* First, as until then another thread that completes a chain may be on its way
+   * to wake the watch. */
+  vhu_vring_close (self->vring);
   g_clear_pointer (&self->watch, vhu_kick_watch_free);
   g_clear_pointer (&self->kick, vhu_event_unref);
   g_clear_pointer (&self->call, vhu_event_unref);
   g_clear_pointer (&self->error_event, vhu_event_unref);
   g_clear_pointer (&self->memory, vhu_memory_unref);
-  vhu_vring_close (self->vring);
   return TRUE;
 }
 
