@@ -12,20 +12,17 @@
 /* The configuration space: its bytes are kept here, so that the front-end can
  * read them at any time without a call into the device. */
 
+/* With the lock, as the observer may go away in its own thread: it only makes a
+ * note of the change. */
 static void
 tell_config_changed (VhuBackend *self)
 {
   VhuBackendPrivate *priv = vhu_backend_get_private (self);
-  const VhuBackendObserver *observer;
-  gpointer observer_data;
 
   g_mutex_lock (&priv->lock);
-  observer = priv->observer;
-  observer_data = priv->observer_data;
+  if (priv->observer != NULL)
+    priv->observer->config_changed (self, priv->observer_data);
   g_mutex_unlock (&priv->lock);
-
-  if (observer != NULL)
-    observer->config_changed (self, observer_data);
 }
 
 /**
@@ -186,6 +183,22 @@ merge_config (VhuBackendPrivate *priv,
   return n_writable;
 }
 
+/* The device refused: takes back what was merged, but not what somebody else has
+ * written over it since. */
+static void
+unmerge_config (VhuBackendPrivate *priv,
+                guint              offset,
+                const guint8      *data,
+                guint              size,
+                gboolean           everything,
+                const guint8      *old)
+{
+  for (guint i = 0; i < size && offset + i < priv->config->len; i++)
+    if ((everything || priv->config_writable[offset + i]) &&
+        priv->config->data[offset + i] == data[i])
+      priv->config->data[offset + i] = old[offset + i];
+}
+
 gboolean
 vhu_backend_write_config (VhuBackend       *self,
                           guint             offset,
@@ -196,12 +209,12 @@ vhu_backend_write_config (VhuBackend       *self,
 {
   VhuBackendPrivate *priv = vhu_backend_get_private (self);
   g_autoptr(GBytes) written = NULL;
+  gboolean everything = origin == VHU_CONFIG_ORIGIN_MIGRATION;
   guint8 old[VHU_BACKEND_MAX_CONFIG_SIZE];
   guint n_writable;
 
   g_mutex_lock (&priv->lock);
-  n_writable = merge_config (priv, offset, data, size,
-                             origin == VHU_CONFIG_ORIGIN_MIGRATION, old);
+  n_writable = merge_config (priv, offset, data, size, everything, old);
   if (n_writable > 0)
     written = g_bytes_new (priv->config->data + offset,
                            MIN (size, priv->config->len - offset));
@@ -219,7 +232,7 @@ vhu_backend_write_config (VhuBackend       *self,
     return TRUE;
 
   g_mutex_lock (&priv->lock);
-  memcpy (priv->config->data, old, priv->config->len);
+  unmerge_config (priv, offset, data, size, everything, old);
   g_mutex_unlock (&priv->lock);
   return FALSE;
 }

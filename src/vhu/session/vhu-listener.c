@@ -38,19 +38,27 @@ make_address (const char  *path,
   return g_unix_socket_address_new (path);
 }
 
-/* A socket that nobody listens on is left over from a process that crashed. */
+/* A socket that nobody listens on is left over from a process that crashed. The
+ * look must not block, as it would with a server whose backlog is full, and any
+ * other answer than a refusal leaves the socket to whoever has it. */
 static void
 remove_stale_socket (const char     *path,
                      GSocketAddress *address)
 {
   g_autoptr(GSocket) probe = NULL;
+  g_autoptr(GError) error = NULL;
   struct stat st;
 
   if (lstat (path, &st) < 0 || !S_ISSOCK (st.st_mode))
     return;
 
   probe = g_socket_new (G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, 0, NULL);
-  if (probe != NULL && !g_socket_connect (probe, address, NULL, NULL))
+  if (probe == NULL)
+    return;
+
+  g_socket_set_blocking (probe, FALSE);
+  if (!g_socket_connect (probe, address, NULL, &error) &&
+      g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))
     unlink (path);
 }
 
@@ -143,6 +151,15 @@ is_unix_stream (int fd)
          getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
 }
 
+static gboolean
+is_connected (int fd)
+{
+  struct sockaddr_un peer;
+  socklen_t length = sizeof peer;
+
+  return getpeername (fd, (struct sockaddr *) &peer, &length) == 0;
+}
+
 GSocket *
 vhu_listener_examine_fd (int        fd,
                          gboolean  *listens,
@@ -158,6 +175,13 @@ vhu_listener_examine_fd (int        fd,
     {
       g_set_error (error, VHU_ERROR, VHU_ERROR_FAILED,
                    "file descriptor %d is no Unix stream socket", fd);
+      return NULL;
+    }
+
+  if (!accepts && !is_connected (copy))
+    {
+      g_set_error (error, VHU_ERROR, VHU_ERROR_FAILED,
+                   "file descriptor %d is a socket that neither listens nor is connected", fd);
       return NULL;
     }
 

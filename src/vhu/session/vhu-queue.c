@@ -9,6 +9,9 @@
 #include "vhu-debug-private.h"
 #include "vhu-error.h"
 
+/* How often a ring without a kick descriptor is looked at, in milliseconds. */
+#define POLL_INTERVAL_MS 1
+
 /* One thing that the control side asked for. */
 typedef struct _Command Command;
 /* Runs on the ring's thread; FALSE if finish_command() follows later. */
@@ -51,7 +54,7 @@ struct _VhuQueue
   gboolean armed;
   gboolean started;
   gboolean start_failed;
-  gboolean polled; /* armed without a kick descriptor */
+  GSource *poll_timer; /* while armed without a kick descriptor */
 
   GQueue commands;   /* of Command; the head runs */
   gboolean running;  /* the head has begun and is not finished */
@@ -196,7 +199,7 @@ watch_dispatch_cb (gpointer user_data)
   vhu_vring_collect (self->vring);
   serve (self);
   run_commands (self);
-  if (can_serve (self) && (self->polled || vhu_vring_has_work (self->vring)))
+  if (can_serve (self) && vhu_vring_has_work (self->vring))
     vhu_kick_watch_mark_ready (self->watch);
 
   vhu_queue_unref (self);
@@ -340,6 +343,36 @@ watch_kick (VhuQueue *self,
 }
 
 static gboolean
+poll_timer_cb (gpointer user_data)
+{
+  VhuQueue *self = user_data;
+
+  vhu_kick_watch_mark_ready (self->watch);
+  return G_SOURCE_CONTINUE;
+}
+
+/* A front-end may give no descriptor and want the ring to be watched all the
+ * time. That would be a whole processor for a device that is idle, and a context
+ * that is not ours would hardly get to anything else: a look now and then, and
+ * without a pause only while there are requests, has to do. */
+static void
+poll_ring (VhuQueue *self,
+           gboolean  polls)
+{
+  if (self->poll_timer != NULL)
+    g_source_destroy (self->poll_timer);
+  g_clear_pointer (&self->poll_timer, g_source_unref);
+  if (!polls)
+    return;
+
+  self->poll_timer = g_timeout_source_new (POLL_INTERVAL_MS);
+  g_source_set_static_name (self->poll_timer, "vhu-queue-poll");
+  g_source_set_priority (self->poll_timer, g_source_get_priority (self->thread->kicks));
+  g_source_set_callback (self->poll_timer, poll_timer_cb, self, NULL);
+  g_source_attach (self->poll_timer, self->thread->context);
+}
+
+static gboolean
 arm_in_ring (VhuQueue *self,
              Command  *command)
 {
@@ -348,7 +381,7 @@ arm_in_ring (VhuQueue *self,
   self->memory = g_steal_pointer (&command->memory);
   self->armed = TRUE;
   self->start_failed = FALSE;
-  self->polled = command->event == NULL;
+  poll_ring (self, command->event == NULL);
   watch_kick (self, command->event);
 
   /* A front-end may put requests into the ring before it gives the kick, and
@@ -362,7 +395,7 @@ static gboolean
 set_kick_in_ring (VhuQueue *self,
                   Command  *command)
 {
-  self->polled = command->event == NULL;
+  poll_ring (self, command->event == NULL);
   watch_kick (self, command->event);
   vhu_kick_watch_mark_ready (self->watch);
   return TRUE;
@@ -469,7 +502,7 @@ stop_in_ring (VhuQueue *self,
   gboolean was_armed = self->armed;
 
   self->armed = FALSE;
-  self->polled = FALSE;
+  poll_ring (self, FALSE);
   watch_kick (self, NULL);
 
   if (!self->started)
@@ -523,12 +556,14 @@ static gboolean
 close_in_ring (VhuQueue *self,
                Command  *command)
 {
+  /* First, as until then another thread that completes a chain may be on its way
+   * to wake the watch. */
+  vhu_vring_close (self->vring);
   g_clear_pointer (&self->watch, vhu_kick_watch_free);
   g_clear_pointer (&self->kick, vhu_event_unref);
   g_clear_pointer (&self->call, vhu_event_unref);
   g_clear_pointer (&self->error_event, vhu_event_unref);
   g_clear_pointer (&self->memory, vhu_memory_unref);
-  vhu_vring_close (self->vring);
   return TRUE;
 }
 

@@ -33,12 +33,14 @@ struct _VhuServer
 
   gboolean running;
   gboolean serves_in_context; /* without threads of its own */
-  GSource *accept_source;
+  GSource *accept_source; /* or what makes it anew, after a pause */
+  VhuLogGate log_gate;
   VhuSessionSettings settings;
   GPtrArray *sessions;  /* of VhuSession: waiting, being served, ending */
   VhuSession *session;  /* the one being served */
   guint n_ending;       /* sessions whose rings still drain */
   GTask *stop_task;
+  GSource *stop_cancelled; /* while somebody waits for the stop */
   gboolean stopping;
 
   guint64 n_sessions;

@@ -10,6 +10,8 @@
 
 /* Connections that wait for their turn; more are closed at once. */
 #define MAX_WAITING 16
+/* After a connection that could not be taken. */
+#define ACCEPT_PAUSE_MS 100
 /* What one dispatch may take of a context that is not ours. */
 #define GUEST_CONTEXT_CHAINS 64
 #define GUEST_CONTEXT_US 1000
@@ -61,14 +63,6 @@ clear_source (GSource **source)
 
 /* Sessions. */
 
-static void
-set_session (VhuServer  *self,
-             VhuSession *session)
-{
-  if (g_set_object (&self->session, session))
-    g_object_notify_by_pspec (G_OBJECT (self), vhu_server_properties[VHU_SERVER_PROP_SESSION]);
-}
-
 static gboolean
 claim_cb (VhuSession *session,
           gpointer    user_data)
@@ -78,12 +72,13 @@ claim_cb (VhuSession *session,
   if (self->session != NULL || self->stopping)
     return FALSE;
 
+  /* It is told when the session has its queues: whoever hears of it may do
+   * anything with it. */
   self->n_sessions++;
-  set_session (self, session);
+  self->session = g_object_ref (session);
   return TRUE;
 }
 
-/* Called when the session has its queues. */
 static void
 session_is_open_cb (GObject    *object,
                     GParamSpec *pspec,
@@ -97,7 +92,9 @@ session_is_open_cb (GObject    *object,
 
   if (self->n_ending == 0)
     vhu_session_allow_start (session);
-  g_signal_emit (self, signals[SIGNAL_SESSION_OPENED], 0, session);
+  g_object_notify_by_pspec (G_OBJECT (self), vhu_server_properties[VHU_SERVER_PROP_SESSION]);
+  if (vhu_session_get_is_open (session))
+    g_signal_emit (self, signals[SIGNAL_SESSION_OPENED], 0, session);
 }
 
 static gpointer
@@ -139,13 +136,18 @@ hung_up_cb (VhuSession   *session,
   VhuServer *self = user_data;
 
   if (session != self->session)
-    return;
+    {
+      /* Perhaps it never said a word: a single connection has no successor. */
+      if (self->listener == NULL)
+        begin_stop (self);
+      return;
+    }
 
   self->n_ending++;
-  set_session (self, NULL);
+  g_clear_object (&self->session);
+  g_object_notify_by_pspec (G_OBJECT (self), vhu_server_properties[VHU_SERVER_PROP_SESSION]);
   g_signal_emit (self, signals[SIGNAL_SESSION_CLOSED], 0, session, error);
 
-  /* A single connection has no successor. */
   if (self->exit_on_disconnect || self->listener == NULL)
     begin_stop (self);
   else
@@ -156,9 +158,9 @@ static void
 ended_cb (VhuSession *session,
           gpointer    user_data)
 {
-  VhuServer *self = user_data;
+  g_autoptr(VhuServer) self = g_object_ref (user_data);
 
-  g_signal_handlers_disconnect_by_data (session, self);
+  g_signal_handlers_disconnect_by_func (session, session_is_open_cb, self);
   if (vhu_session_get_n_vrings (session) > 0)
     {
       vhu_server_add_counters (session, &self->n_completed, &self->n_failed);
@@ -214,6 +216,8 @@ add_connection (VhuServer *self,
 
 /* Listening. */
 
+static void pause_accepting (VhuServer *self);
+
 static gboolean
 accept_cb (GSocket      *listener,
            GIOCondition  condition,
@@ -226,19 +230,55 @@ accept_cb (GSocket      *listener,
   socket = g_socket_accept (listener, NULL, &error);
   if (socket == NULL)
     {
-      if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
-        g_message ("a connection cannot be accepted: %s", error->message);
-      return G_SOURCE_CONTINUE;
+      if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+        return G_SOURCE_CONTINUE;
+
+      vhu_log_peer (&self->log_gate, "a connection cannot be accepted: %s", error->message);
+      pause_accepting (self);
+      return G_SOURCE_REMOVE;
     }
 
   if (self->sessions->len >= MAX_WAITING)
     {
-      g_message ("a connection is refused: %u wait already", self->sessions->len);
+      vhu_log_peer (&self->log_gate, "a connection is refused: %u wait already",
+                    self->sessions->len);
       return G_SOURCE_CONTINUE;
     }
 
   add_connection (self, socket);
   return G_SOURCE_CONTINUE;
+}
+
+static void
+accept_connections (VhuServer *self)
+{
+  GSocket *socket = vhu_listener_get_socket (self->listener);
+
+  clear_source (&self->accept_source);
+  self->accept_source = g_socket_create_source (socket, G_IO_IN, NULL);
+  g_source_set_static_name (self->accept_source, "vhu-server-accept");
+  g_source_set_callback (self->accept_source, G_SOURCE_FUNC (accept_cb), self, NULL);
+  g_source_attach (self->accept_source, self->context);
+}
+
+static gboolean
+accept_again_cb (gpointer user_data)
+{
+  accept_connections (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* The connection that could not be taken, for want of descriptors say, is still
+ * there, and the socket readable: trying at once would take all of a processor
+ * until somebody else in the process closes a descriptor. */
+static void
+pause_accepting (VhuServer *self)
+{
+  clear_source (&self->accept_source);
+  self->accept_source = g_timeout_source_new (ACCEPT_PAUSE_MS);
+  g_source_set_static_name (self->accept_source, "vhu-server-accept-again");
+  g_source_set_callback (self->accept_source, accept_again_cb, self, NULL);
+  g_source_attach (self->accept_source, self->context);
 }
 
 static gboolean
@@ -303,6 +343,25 @@ create_threads (VhuServer  *self,
   return TRUE;
 }
 
+/* Whoever was told that it runs may have stopped it again. */
+static void
+begin_to_serve (VhuServer *self)
+{
+  g_autoptr(GSocket) connected = g_steal_pointer (&self->connected);
+
+  if (self->stopping || !self->running)
+    return;
+
+  if (connected != NULL)
+    {
+      add_connection (self, connected);
+      return;
+    }
+
+  g_socket_set_blocking (vhu_listener_get_socket (self->listener), FALSE);
+  accept_connections (self);
+}
+
 static gboolean
 config_changed_in_control_cb (gpointer user_data)
 {
@@ -342,6 +401,20 @@ set_running (VhuServer *self,
   g_object_notify_by_pspec (G_OBJECT (self), vhu_server_properties[VHU_SERVER_PROP_RUNNING]);
 }
 
+/* Others may still have a reference to a thread, but it does not run on. */
+static void
+end_threads (VhuServer *self)
+{
+  for (guint i = 0; i < self->settings.threads->len; i++)
+    {
+      VhuRingThread *thread = g_ptr_array_index (self->settings.threads, i);
+
+      if (thread->worker != NULL)
+        vhu_worker_stop (thread->worker);
+    }
+  g_clear_pointer (&self->settings.threads, g_ptr_array_unref);
+}
+
 static void
 maybe_finish_stop (VhuServer *self)
 {
@@ -351,8 +424,9 @@ maybe_finish_stop (VhuServer *self)
     return;
 
   vhu_backend_forget_observer (self->backend);
-  g_clear_pointer (&self->settings.threads, g_ptr_array_unref);
+  end_threads (self);
   self->stopping = FALSE;
+  clear_source (&self->stop_cancelled);
   task = g_steal_pointer (&self->stop_task);
   set_running (self, FALSE);
   if (task != NULL)
@@ -363,6 +437,7 @@ maybe_finish_stop (VhuServer *self)
 static void
 begin_stop (VhuServer *self)
 {
+  g_autoptr(VhuServer) guard = g_object_ref (self);
   g_autoptr(GPtrArray) sessions = NULL;
 
   if (self->stopping || !self->running)
@@ -376,6 +451,32 @@ begin_stop (VhuServer *self)
   for (guint i = 0; i < sessions->len; i++)
     vhu_session_close (g_ptr_array_index (sessions, i), NULL);
   maybe_finish_stop (self);
+}
+
+/* Whoever asked for the stop does not wait for it any longer. */
+static gboolean
+stop_cancelled_cb (GCancellable *cancellable,
+                   gpointer      user_data)
+{
+  VhuServer *self = user_data;
+  g_autoptr(GTask) task = g_steal_pointer (&self->stop_task);
+
+  clear_source (&self->stop_cancelled);
+  g_task_return_error_if_cancelled (task);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+watch_cancellable (VhuServer    *self,
+                   GCancellable *cancellable)
+{
+  if (cancellable == NULL)
+    return;
+
+  self->stop_cancelled = g_cancellable_source_new (cancellable);
+  g_source_set_static_name (self->stop_cancelled, "vhu-server-stop-cancelled");
+  g_source_set_callback (self->stop_cancelled, G_SOURCE_FUNC (stop_cancelled_cb), self, NULL);
+  g_source_attach (self->stop_cancelled, self->context);
 }
 
 /* A server is kept alive while it runs, so that nothing can be running here. */
@@ -615,22 +716,7 @@ vhu_server_start (VhuServer  *self,
   vhu_backend_freeze (self->backend, &backend_observer, self);
   g_object_ref (self);
   set_running (self, TRUE);
-
-  if (self->listener != NULL)
-    {
-      GSocket *socket = vhu_listener_get_socket (self->listener);
-
-      g_socket_set_blocking (socket, FALSE);
-      self->accept_source = g_socket_create_source (socket, G_IO_IN, NULL);
-      g_source_set_static_name (self->accept_source, "vhu-server-accept");
-      g_source_set_callback (self->accept_source, G_SOURCE_FUNC (accept_cb), self, NULL);
-      g_source_attach (self->accept_source, self->context);
-    }
-  else
-    {
-      add_connection (self, self->connected);
-      g_clear_object (&self->connected);
-    }
+  begin_to_serve (self);
   return TRUE;
 }
 
@@ -642,7 +728,7 @@ vhu_server_start (VhuServer  *self,
  * @user_data: data for @callback
  *
  * Stops in good order: takes no more connections, lets the device finish what it
- * holds, and ends the threads.
+ * holds, and ends the threads. One caller at a time can wait for that.
  *
  * Since: 0.1
  */
@@ -672,8 +758,7 @@ vhu_server_stop_async (VhuServer           *self,
     }
 
   self->stop_task = g_steal_pointer (&task);
-  if (self->stopping)
-    return;
+  watch_cancellable (self, cancellable);
   begin_stop (self);
 }
 

@@ -39,7 +39,7 @@ struct _VhuCall
   gboolean active;
   VhuMessage message;
   VhuMessage reply;    /* of a request that has an answer of its own */
-  VhuTransaction *transaction;
+  VhuTransaction *transaction; /* only while the request runs */
   VhuCallFinishFunc finish; /* rings have answered: the last step, or NULL */
   guint queue;         /* for @finish */
   guint32 base;
@@ -54,6 +54,12 @@ typedef enum
   VHU_SESSION_CLOSED
 } VhuSessionPhase;
 
+typedef enum
+{
+  VHU_SESSION_WATCH_INPUT,
+  VHU_SESSION_WATCH_HANG_UP /* while no message is to be read */
+} VhuSessionWatch;
+
 struct _VhuSession
 {
   GObject parent_instance;
@@ -66,6 +72,7 @@ struct _VhuSession
   GMainContext *context;
   VhuStream *stream;
   GSource *input;
+  VhuSessionWatch watch; /* what @input is for */
   GSource *output;
   VhuSessionPhase phase;
   VhuCall call;

@@ -5,6 +5,9 @@
 
 #include "vhu-session-internal-private.h"
 
+#include <errno.h>
+#include <sys/stat.h>
+
 /* Front-ends differ in what they send before what: protocol features come before
  * the owner, queues are enabled before features are set. Hence requests are
  * gated on what we offer, and on what was negotiated only where their meaning
@@ -170,18 +173,45 @@ get_max_mem_slots (VhuSession  *self,
   return TRUE;
 }
 
+/* Requests from us would come back to us, or be read as answers to theirs. */
+static gboolean
+check_other_socket (VhuSession  *self,
+                    int          fd,
+                    GError     **error)
+{
+  struct stat main_socket, other;
+
+  if (fstat (g_socket_get_fd (vhu_stream_get_socket (self->stream)), &main_socket) < 0 ||
+      fstat (fd, &other) < 0)
+    {
+      g_set_error (error, VHU_ERROR, VHU_ERROR_BAD_VALUE,
+                   "the channel's socket cannot be examined: %s", g_strerror (errno));
+      return FALSE;
+    }
+  if (main_socket.st_dev == other.st_dev && main_socket.st_ino == other.st_ino)
+    {
+      g_set_error_literal (error, VHU_ERROR, VHU_ERROR_BAD_VALUE,
+                           "the channel's socket is that of the requests");
+      return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 set_backend_req_fd (VhuSession  *self,
                     VhuCall     *call,
                     GError     **error)
 {
+  vhu_autofd int fd = -1;
   VhuFrontendChannel *channel;
 
   if (!vhu_message_read_empty (&call->message, error))
     return FALSE;
+  fd = vhu_message_steal_fd (&call->message, 0);
+  if (!check_other_socket (self, fd, error))
+    return FALSE;
 
-  channel = vhu_frontend_channel_new_take (vhu_message_steal_fd (&call->message, 0),
-                                           has_reply_ack (self), error);
+  channel = vhu_frontend_channel_new_take (vhu_steal_fd (&fd), has_reply_ack (self), error);
   if (channel == NULL)
     return FALSE;
 

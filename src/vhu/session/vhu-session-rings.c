@@ -150,7 +150,7 @@ vhu_session_try_arm (VhuSession *self,
 {
   VhuTransaction *transaction;
 
-  if (self->call.active)
+  if (self->call.transaction != NULL)
     {
       arm (self, index, self->call.transaction);
       return;

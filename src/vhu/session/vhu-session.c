@@ -71,21 +71,33 @@ input_cb (GSocket      *socket,
   return G_SOURCE_CONTINUE;
 }
 
-static void
-watch_input (VhuSession *self,
-             gboolean    watch)
+static gboolean
+hang_up_cb (GSocket      *socket,
+            GIOCondition  condition,
+            gpointer      user_data)
 {
-  if (!watch)
-    {
-      clear_source (&self->input);
-      return;
-    }
-  if (self->input != NULL)
+  vhu_session_close (user_data, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+/* A front-end may die while nothing is read from it: nobody must wait for an
+ * answer to it, nor for a turn that it does not take. */
+static void
+watch_socket (VhuSession      *self,
+              VhuSessionWatch  watch)
+{
+  GSocket *socket = vhu_stream_get_socket (self->stream);
+  gboolean inputs = watch == VHU_SESSION_WATCH_INPUT;
+
+  if (self->input != NULL && self->watch == watch)
     return;
 
-  self->input = g_socket_create_source (vhu_stream_get_socket (self->stream), G_IO_IN, NULL);
+  clear_source (&self->input);
+  self->watch = watch;
+  self->input = g_socket_create_source (socket, inputs ? G_IO_IN : G_IO_HUP, NULL);
   g_source_set_static_name (self->input, "vhu-session-input");
-  g_source_set_callback (self->input, G_SOURCE_FUNC (input_cb), self, NULL);
+  g_source_set_callback (self->input, G_SOURCE_FUNC (inputs ? input_cb : hang_up_cb),
+                         self, NULL);
   g_source_attach (self->input, self->context);
 }
 
@@ -203,7 +215,6 @@ call_clear (VhuCall *call)
   vhu_message_clear (&call->reply);
   g_clear_error (&call->error);
   call->finish = NULL;
-  call->transaction = NULL;
   call->active = FALSE;
 }
 
@@ -223,7 +234,7 @@ call_done_cb (gpointer user_data)
   if (self->channel != NULL)
     vhu_frontend_channel_resume (self->channel);
   if (self->phase == VHU_SESSION_OPEN)
-    watch_input (self, TRUE);
+    watch_socket (self, VHU_SESSION_WATCH_INPUT);
 }
 
 /* Runs the message in self->call. The call ends at once unless rings have to be
@@ -241,10 +252,10 @@ run_call (VhuSession *self)
 
   vhu_message_init_reply (&call->reply, &call->message);
   vhu_session_run_request (self, &call->error);
-  vhu_transaction_release (call->transaction);
-  if (call->active)
+  vhu_transaction_release (g_steal_pointer (&call->transaction));
+  if (call->active && self->phase == VHU_SESSION_OPEN)
     {
-      watch_input (self, FALSE);
+      watch_socket (self, VHU_SESSION_WATCH_HANG_UP);
       if (self->channel != NULL)
         vhu_frontend_channel_suspend (self->channel);
     }
@@ -264,21 +275,37 @@ open_session (VhuSession *self)
   vhu_session_create_queues (self);
   vhu_session_watch_faults (self);
   vhu_backend_session_opened (self->backend);
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_IS_OPEN]);
+  if (self->phase == VHU_SESSION_OPEN)
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_IS_OPEN]);
   return TRUE;
+}
+
+/* Whoever is told of a new session may run a main loop of their own: what comes
+ * next from the front-end has to wait for the first message. They may also stop
+ * the server, and then the message is not for anybody. */
+static gboolean
+claim_session (VhuSession *self)
+{
+  gboolean claimed;
+
+  self->call.active = TRUE;
+  claimed = open_session (self);
+  self->call.active = FALSE;
+  return claimed;
 }
 
 /* FALSE when there is nothing more to do now. */
 static gboolean
 handle_message (VhuSession *self)
 {
-  if (self->phase == VHU_SESSION_CANDIDATE && !open_session (self))
+  if (self->phase == VHU_SESSION_CANDIDATE && !claim_session (self))
     {
-      watch_input (self, FALSE);
+      watch_socket (self, VHU_SESSION_WATCH_HANG_UP);
       return FALSE;
     }
 
-  run_call (self);
+  if (self->phase == VHU_SESSION_OPEN)
+    run_call (self);
   return self->phase == VHU_SESSION_OPEN && !self->call.active;
 }
 
@@ -333,6 +360,7 @@ closed_cb (gpointer user_data)
       g_clear_pointer (&self->queues[i].kick, vhu_event_unref);
     }
   g_clear_pointer (&self->memory, vhu_memory_unref);
+  g_clear_pointer (&self->settings.threads, g_ptr_array_unref);
   vhu_session_forget_faults (self);
 }
 
@@ -467,6 +495,7 @@ vhu_session_new (VhuBackend               *backend,
   self->offered = vhu_backend_get_offered (backend) & (~TRANSPORT_BITS | RING_BITS);
   self->offered |= VHU_BIT (VHU_FEATURE_PROTOCOL_FEATURES);
   self->offered_protocol = vhu_backend_get_offered_protocol (backend) & PROTOCOL_BITS;
+  watch_socket (self, VHU_SESSION_WATCH_HANG_UP);
   return self;
 }
 
@@ -478,7 +507,7 @@ vhu_session_resume (VhuSession *self)
   if (self->phase != VHU_SESSION_CANDIDATE)
     return;
 
-  watch_input (self, TRUE);
+  watch_socket (self, VHU_SESSION_WATCH_INPUT);
   if (self->call.message.request != VHU_REQUEST_NONE || self->call.message.flags != 0)
     handle_message (self);
 }
