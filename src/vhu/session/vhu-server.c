@@ -160,7 +160,7 @@ ended_cb (VhuSession *session,
 {
   g_autoptr(VhuServer) self = g_object_ref (user_data);
 
-  g_signal_handlers_disconnect_by_func (session, session_is_open_cb, self);
+  g_signal_handlers_disconnect_by_data (session, self);
   if (vhu_session_get_n_vrings (session) > 0)
     {
       vhu_server_add_counters (session, &self->n_completed, &self->n_failed);
