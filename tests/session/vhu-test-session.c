@@ -78,7 +78,7 @@ wait_for_fds (guint n_fds)
 
   while (vhu_test_count_fds () > n_fds && g_get_monotonic_time () < limit)
     g_thread_yield ();
-  g_assert_cmpuint (vhu_test_count_fds (), ==, n_fds);
+  g_assert_cmpuint (vhu_test_count_fds (), <=, n_fds);
 }
 
 void
