@@ -103,6 +103,33 @@ test_service_publishes_once_at_its_end (void)
   g_assert_cmpuint (driver->n_calls, ==, 1);
 }
 
+/* The driver works on the first chains of a batch while the device is at the
+ * others, if that costs no system call. */
+static guint
+complete_seven_in_service (guint64 features)
+{
+  g_autoptr(TestDriver) driver = test_driver_new (8, features, 0);
+  guint n_seen;
+
+  for (guint i = 0; i < 7; i++)
+    test_driver_submit (driver, i);
+  vhu_vring_begin_service (driver->vring);
+  for (guint i = 0; i < 7; i++)
+    complete (pop (driver));
+  n_seen = test_driver_get_used_index (driver);
+  vhu_vring_end_service (driver->vring);
+  g_assert_cmpuint (test_driver_get_used_index (driver), ==, 7);
+  g_assert_cmpuint (driver->n_calls, ==, 1);
+  return n_seen;
+}
+
+static void
+test_batch_is_shown_in_parts_with_event_index (void)
+{
+  g_assert_cmpuint (complete_seven_in_service (EVENT_IDX), ==, 4);
+  g_assert_cmpuint (complete_seven_in_service (0), ==, 0);
+}
+
 static void
 test_push_waits_for_signal (void)
 {
@@ -923,6 +950,8 @@ main (int   argc,
   g_test_add_func ("/vring/round-trip", test_round_trip);
   g_test_add_func ("/vring/publish/once-at-the-end-of-service",
                    test_service_publishes_once_at_its_end);
+  g_test_add_func ("/vring/publish/batch-is-shown-in-parts-with-event-index",
+                   test_batch_is_shown_in_parts_with_event_index);
   g_test_add_func ("/vring/publish/push-waits-for-signal", test_push_waits_for_signal);
   g_test_add_func ("/vring/signal/no-interrupt-flag", test_no_interrupt_flag_is_honoured);
   g_test_add_func ("/vring/signal/event-index", test_event_index_is_honoured);

@@ -5,7 +5,8 @@
 
 #include "vhu-backend-internal-private.h"
 
-#define MAX_QUEUES 1024
+/* The messages that bring descriptors have 8 bits for the number of a queue. */
+#define MAX_QUEUES 256
 #define MAX_QUEUE_SIZE 32768
 #define DEFAULT_QUEUE_SIZE 256
 

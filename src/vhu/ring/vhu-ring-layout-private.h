@@ -107,6 +107,12 @@ vhu_ring_layout_forget (VhuRingLayout *self,
   vhu_split_ring_unmark (&self->split, head);
 }
 
+static inline guint
+vhu_ring_layout_get_n_unpublished (VhuRingLayout *self)
+{
+  return (guint16) (self->split.used_index - self->split.published);
+}
+
 static inline gboolean
 vhu_ring_layout_publish (VhuRingLayout *self)
 {

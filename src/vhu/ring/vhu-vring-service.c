@@ -8,6 +8,9 @@
 #include "vhu-error.h"
 #include "vhu-vring-struct-private.h"
 
+/* How many chains of a batch the driver is shown at once. */
+#define EARLY_CHAINS 4
+
 /* How many chains are popped between two looks at the clock. */
 #define CLOCK_INTERVAL 8
 
@@ -166,6 +169,17 @@ vhu_vring_flush (VhuVring *self)
     self->owner->call (self, self->owner_data);
 }
 
+/* A driver that sees nothing before the whole batch is done goes to sleep, and
+ * the two sides take turns instead of working side by side. With EVENT_IDX the
+ * driver says for itself whether it wants to be woken, so that showing it a few
+ * at a time costs a fence; without it, each time would cost a system call. */
+static inline gboolean
+should_publish_early (VhuVring *self)
+{
+  return vhu_ring_layout_get_n_unpublished (&self->layout) >= EARLY_CHAINS &&
+         (self->features >> VHU_FEATURE_EVENT_IDX & 1) != 0;
+}
+
 void
 vhu_vring_end_chain (VhuVring *self,
                      VhuChain *chain,
@@ -178,7 +192,7 @@ vhu_vring_end_chain (VhuVring *self,
     {
       vhu_ring_layout_put (&self->layout, chain->head, n_written);
       vhu_vring_publish_value (&self->n_completed, self->n_completed + 1);
-      if (self->n_nested == 0)
+      if (self->n_nested == 0 || should_publish_early (self))
         vhu_vring_flush (self);
     }
   vhu_vring_check_waits (self);
@@ -213,9 +227,10 @@ vhu_vring_fail_chain (VhuVring *self,
  * @chain: (transfer none): a chain of this ring
  * @n_written: bytes that the device wrote, from the first writable one on
  *
- * Gives a chain back to the driver, without showing it to the driver yet.
+ * Gives a chain back to the driver, which may see it later.
  *
- * It is shown by [method@Vring.signal], or when the call into the device ends.
+ * It is shown after a few more, or by [method@Vring.signal], or when the call into
+ * the device ends.
  * The handle is dead from here on; a chain whose handle is dead already is left
  * as it is. [method@Chain.complete] does the same on any thread.
  *
