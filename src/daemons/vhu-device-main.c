@@ -70,12 +70,19 @@ vhu_device_bad_option (GError     **error,
   return FALSE;
 }
 
-/* One line, and 2 for a mistake on the command line. */
+/* One line, whatever is in the value that is complained about, and 2 for a
+ * mistake on the command line. */
 static int
 complain (const VhuDeviceKind *kind,
           const GError        *error)
 {
-  g_printerr ("vhu-device-%s: %s\n", kind->kind, error->message);
+  g_autofree char *line = g_strdup (error->message);
+  char *at;
+
+  for (at = line; *at != '\0'; at++)
+    if (g_ascii_iscntrl (*at))
+      *at = '?';
+  g_printerr ("vhu-device-%s: %s\n", kind->kind, line);
 
   return error->domain == G_OPTION_ERROR ? 2 : 1;
 }

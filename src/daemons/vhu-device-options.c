@@ -195,27 +195,56 @@ make_entries (const Parser *parser)
   return entries;
 }
 
+/* GOption would take --flag=no for --flag. */
+static gboolean
+check_flags (const Parser  *parser,
+             int            argc,
+             char         **argv,
+             GError       **error)
+{
+  int i;
+
+  for (i = 1; i < argc && strcmp (argv[i], "--") != 0; i++)
+    {
+      gsize length = strcspn (argv[i], "=");
+      const VhuDeviceOption *option;
+
+      if (!g_str_has_prefix (argv[i], "--") || argv[i][length] == '\0')
+        continue;
+
+      option = find_option (parser, argv[i] + 2, length - 2);
+      if (option != NULL && option->type == VHU_DEVICE_OPTION_FLAG)
+        {
+          g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                       _("%s: expected no value"), argv[i]);
+          return FALSE;
+        }
+    }
+
+  return TRUE;
+}
+
 /* What GOption has left over is wrong. */
 static gboolean
-check_rest (const Parser  *parser,
-            int            argc,
-            char         **argv,
-            GError       **error)
+check_rest (int       argc,
+            char    **argv,
+            GError  **error)
 {
-  const char *name;
+  int rest = 1;
 
-  if (argc <= 1)
+  if (rest < argc && strcmp (argv[rest], "--") == 0)
+    rest++;
+  if (rest >= argc)
     return TRUE;
 
-  name = argv[1];
-  if (g_str_has_prefix (name, "--") &&
-      find_option (parser, name + 2, strcspn (name + 2, "=")) != NULL)
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                 _("%s: this option takes no value"), name);
+  if (argv[rest][0] == '-')
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
+                 _("%s: unknown option, expected one that --help lists"),
+                 argv[rest]);
   else
     g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
-                 _("%s: unknown option, see --help for those that there are"),
-                 name);
+                 _("%s: expected nothing but options, which --help lists"),
+                 argv[rest]);
 
   return FALSE;
 }
@@ -240,6 +269,7 @@ vhu_device_options_parse (const char             *summary,
   g_option_context_set_summary (context, summary);
   g_option_context_set_ignore_unknown_options (context, TRUE);
 
-  return g_option_context_parse (context, &argc, &argv, error) &&
-         check_rest (&parser, argc, argv, error);
+  return check_flags (&parser, argc, argv, error) &&
+         g_option_context_parse (context, &argc, &argv, error) &&
+         check_rest (argc, argv, error);
 }
