@@ -90,8 +90,11 @@ vhu_test_backend_config_written (VhuBackend       *backend,
                                  VhuConfigOrigin   origin,
                                  GError          **error)
 {
-  g_atomic_int_inc (&VHU_TEST_BACKEND (backend)->n_config);
-  return TRUE;
+  VhuTestBackend *self = VHU_TEST_BACKEND (backend);
+
+  g_atomic_int_set (&self->config_origin, (int) origin);
+  g_atomic_int_inc (&self->n_config);
+  return !g_atomic_int_get (&self->refuse_config) || refuse (error);
 }
 
 static void

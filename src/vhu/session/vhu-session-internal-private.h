@@ -113,7 +113,9 @@ void           vhu_session_create_queues    (VhuSession            *self);
 void           vhu_session_try_arm          (VhuSession            *self,
                                              guint                  index);
 void           vhu_session_try_arm_all      (VhuSession            *self);
+/* With @forget, parked chains are forgotten. */
 void           vhu_session_stop_all         (VhuSession            *self,
+                                             gboolean               forget,
                                              VhuTransaction        *transaction);
 void           vhu_session_close_queues     (VhuSession            *self,
                                              VhuTransaction        *transaction);

@@ -190,12 +190,14 @@ stop_queue (VhuQueueState  *state,
   vhu_queue_stop (state->queue, forget, base, transaction);
 }
 
+/* Each ring's base is the index that it stopped at, as after GET_VRING_BASE. */
 void
 vhu_session_stop_all (VhuSession     *self,
+                      gboolean        forget,
                       VhuTransaction *transaction)
 {
   for (guint i = 0; i < self->n_queues; i++)
-    stop_queue (&self->queues[i], TRUE, NULL, transaction);
+    stop_queue (&self->queues[i], forget, &self->queues[i].setup.base, transaction);
 }
 
 void
@@ -520,7 +522,7 @@ vhu_session_reset_owner (VhuSession  *self,
     return FALSE;
 
   call->finish = finish_reset_owner;
-  vhu_session_stop_all (self, call->transaction);
+  vhu_session_stop_all (self, FALSE, call->transaction);
   vhu_session_enable_all (self, FALSE);
   return TRUE;
 }
@@ -549,7 +551,7 @@ vhu_session_reset_device (VhuSession  *self,
     return FALSE;
 
   call->finish = finish_reset_device;
-  vhu_session_stop_all (self, call->transaction);
+  vhu_session_stop_all (self, TRUE, call->transaction);
   vhu_session_enable_all (self, FALSE);
   return TRUE;
 }

@@ -415,7 +415,7 @@ vhu_session_close (VhuSession   *self,
 
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_IS_OPEN]);
   transaction = vhu_transaction_new (self->context, stopped_cb, self);
-  vhu_session_stop_all (self, transaction);
+  vhu_session_stop_all (self, TRUE, transaction);
   vhu_transaction_release (transaction);
 }
 
