@@ -36,3 +36,14 @@ vhu_test_assert_closed (int fd)
   g_assert_cmpint (fcntl (fd, F_GETFD), ==, -1);
   g_assert_cmpint (errno, ==, EBADF);
 }
+
+/* Closes a descriptor at the end of its scope. */
+static inline void
+vhu_test_clear_fd (int *fd)
+{
+  if (*fd >= 0)
+    close (*fd);
+  *fd = -1;
+}
+
+#define vhu_test_autofd __attribute__ ((cleanup (vhu_test_clear_fd)))

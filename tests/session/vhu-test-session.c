@@ -117,6 +117,14 @@ vhu_test_session_tear_down (VhuTestSession *session,
 }
 
 void
+vhu_test_session_come_back_and_tear_down (VhuTestSession *session,
+                                          gconstpointer   n_threads)
+{
+  vhu_test_session_come_back (session);
+  vhu_test_session_tear_down (session, n_threads);
+}
+
+void
 vhu_test_session_echo (VhuDriverQueue *queue,
                        const char     *text)
 {

@@ -46,17 +46,30 @@ void vhu_test_session_come_back  (VhuTestSession *session);
 void vhu_test_session_tear_down  (VhuTestSession *session,
                                   gconstpointer   n_threads);
 
+/* Comes back before that: proves that the device and its server are none the worse
+ * for what the test did. */
+void vhu_test_session_come_back_and_tear_down
+                                 (VhuTestSession *session,
+                                  gconstpointer   n_threads);
+
 /* Sends @text through the device and expects it back. */
 void vhu_test_session_echo       (VhuDriverQueue *queue,
                                   const char     *text);
 
 /* The same test with the rings in the control context and with two threads. */
-#define VHU_TEST_SESSION_ADD(path, set_up, func)                                \
+#define VHU_TEST_SESSION_ADD_FULL(path, set_up, func, tear_down)                \
   G_STMT_START {                                                                \
     g_test_add (path "/own-context", VhuTestSession, GUINT_TO_POINTER (0),      \
-                set_up, func, vhu_test_session_tear_down);                      \
+                set_up, func, tear_down);                                       \
     g_test_add (path "/two-threads", VhuTestSession, GUINT_TO_POINTER (2),      \
-                set_up, func, vhu_test_session_tear_down);                      \
+                set_up, func, tear_down);                                       \
   } G_STMT_END
+
+#define VHU_TEST_SESSION_ADD(path, set_up, func)                                \
+  VHU_TEST_SESSION_ADD_FULL (path, set_up, func, vhu_test_session_tear_down)
+
+#define VHU_TEST_SESSION_ADD_COME_BACK(path, set_up, func)                      \
+  VHU_TEST_SESSION_ADD_FULL (path, set_up, func,                                \
+                             vhu_test_session_come_back_and_tear_down)
 
 G_END_DECLS
