@@ -2,20 +2,25 @@
 # SPDX-FileCopyrightText: 2026 The libvhu authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Read a GIR for names that would hide GObject's own in a binding.
+"""Read a GIR as the author of a script would meet it.
 
 Usage: check-gir.py GIR
 
 Python, JavaScript and Vala put the methods, properties, signals and virtual
 functions of a class in one name space with those of GObject, and the nearer
-one wins: a method notify() would make g_object_notify() unreachable.
+one wins: a method notify() would make g_object_notify() unreachable. What
+has no annotation that makes it usable is left out by the bindings without a
+word, so that only a look into the GIR finds it.
 """
 
+import keyword
 import sys
 import xml.etree.ElementTree as ET
 
 CORE = '{http://www.gtk.org/introspection/core/1.0}'
 GLIB = '{http://www.gtk.org/introspection/glib/1.0}'
+CTYPE = '{http://www.gtk.org/introspection/c/1.0}type'
+IDENTIFIER = '{http://www.gtk.org/introspection/c/1.0}identifier'
 
 # What GObject.Object offers to its heirs, here and in the overrides of
 # PyGObject, GJS and Vala.
@@ -35,6 +40,25 @@ VFUNCS = set('''
     constructed dispatch_properties_changed dispose finalize get_property
     notify set_property
 '''.split())
+
+# What scripts do not see, and what they have in its place: methods of the same
+# type, or nothing where the language has variables for it.
+TWINS = {
+    'vhu_chain_get_data': [],
+    'vhu_chain_get_readable_iov': ['read_bytes'],
+    'vhu_chain_get_writable_iov': ['write_bytes'],
+    'vhu_chain_read': ['read_bytes', 'dup_bytes'],
+    'vhu_chain_write': ['write_bytes'],
+    'vhu_device_state_get_features': ['has_feature'],
+    'vhu_device_state_set_features': ['add_feature'],
+    'vhu_driver_queue_submit': ['append_segment', 'submit_appended'],
+    'vhu_frontend_get_guest_address': ['read_memory'],
+    'vhu_frontend_get_host_pointer': ['read_memory', 'write_memory'],
+    'vhu_vring_get_user_data': [],
+    'vhu_vring_set_chain_data_size': [],
+    'vhu_vring_set_user_data': [],
+}
+CALLABLES = ('constructor', 'function', 'method', 'virtual-method')
 
 
 def introspectable(node, tag):
@@ -59,16 +83,95 @@ def hidden_names(node):
             yield f'{name}.vfunc_{clash} hides that of GObject'
     for clash in sorted(methods & names(node, CORE + 'property')):
         yield f'{name}.{clash} is a method and a property'
+    for clash in sorted(method for method in methods
+                        if keyword.iskeyword(method)):
+        yield f'{name}.{clash} is a word of Python'
 
 
 def missing_wrappers(node):
     """Yields the virtual functions that nobody can call."""
     methods = names(node, CORE + 'method')
     for vfunc in introspectable(node, CORE + 'virtual-method'):
-        invoker = vfunc.get('invoker', vfunc.get('name'))
-        if invoker not in methods:
-            yield (f'{node.get("name")}.vfunc_{vfunc.get("name")} has no '
-                   'public method that calls it')
+        name = vfunc.get('name')
+        # Vala takes another name for another method.
+        if name not in methods or vfunc.get('invoker', name) != name:
+            yield (f'{node.get("name")}.vfunc_{name} has no public method of '
+                   'its name that calls it')
+
+
+def missing_accessors(node):
+    """Yields the properties that C and Vala cannot reach by a method."""
+    methods = {method.get('name'): method
+               for method in introspectable(node, CORE + 'method')}
+    for prop in introspectable(node, CORE + 'property'):
+        where = f'{node.get("name")}:{prop.get("name")}'
+        kinds = ['getter'] if prop.get('readable') != '0' else []
+        if prop.get('writable') == '1' and prop.get('construct-only') != '1':
+            kinds.append('setter')
+        for kind in kinds:
+            method = methods.get(prop.get(kind))
+            back = f'{kind[0]}et-property'
+            if method is None:
+                yield f'{where} has no {kind}'
+            elif method.get(GLIB + back) != prop.get('name'):
+                yield f'{where}: {prop.get(kind)} has no ({back})'
+
+
+def unreachable(node):
+    """Yields what scripts do not see although nobody decided that."""
+    methods = names(node, CORE + 'method')
+    for tag in CALLABLES + ('property',):
+        for child in node.findall(CORE + tag):
+            if child.get('introspectable') != '0':
+                continue
+            symbol = child.get(IDENTIFIER, child.get('name'))
+            if symbol not in TWINS:
+                yield f'{node.get("name")}: {symbol} cannot be used by scripts'
+            for twin in TWINS.get(symbol, []):
+                if twin not in methods:
+                    yield f'{symbol} has no {twin} at its side'
+
+
+def raw_pointers(node):
+    """Yields the parameters and results that are addresses."""
+    for tag in CALLABLES:
+        for child in introspectable(node, CORE + tag):
+            closures = {parameter.get('closure')
+                        for parameter in child.iter(CORE + 'parameter')}
+            values = list(child.iter(CORE + 'parameter'))
+            for number, value in enumerate(
+                    values + child.findall(CORE + 'return-value')):
+                kind = value.find(CORE + 'type')
+                is_user_data = str(number) in closures and number < len(values)
+                if (kind is not None and not is_user_data and
+                        kind.get('name') in ('gpointer', 'gconstpointer')):
+                    yield (f'{node.get("name")}.{child.get("name")}: '
+                           f'{value.get("name", "its result")} is a pointer')
+
+
+def bad_arrays(node):
+    """Yields the arrays whose length nobody can tell."""
+    for tag in CALLABLES:
+        for child in introspectable(node, CORE + tag):
+            for array in child.iter(CORE + 'array'):
+                if not array.get('name') and not any(
+                        array.get(key) for key in
+                        ('length', 'fixed-size')) and \
+                        array.get('zero-terminated') == '0':
+                    yield f'{node.get("name")}.{child.get("name")}: an array'
+
+
+def bad_callbacks(node):
+    """Yields the callbacks of which nobody knows how long they live."""
+    for tag in CALLABLES:
+        for child in introspectable(node, CORE + tag):
+            for value in child.iter(CORE + 'parameter'):
+                kind = value.find(CORE + 'type')
+                c_type = kind.get(CTYPE, '') if kind is not None else ''
+                if c_type.endswith(('Func', 'Callback')) and \
+                        not (value.get('scope') and value.get('closure')):
+                    yield (f'{node.get("name")}.{child.get("name")}: '
+                           f'{value.get("name")}')
 
 
 def undocumented(node):
@@ -91,6 +194,11 @@ def main():
     checks = [
         ('no name hides one of GObject', hidden_names),
         ('every virtual function has a public method', missing_wrappers),
+        ('every property has its getter and setter', missing_accessors),
+        ('what scripts do not see has a twin', unreachable),
+        ('no script handles an address', raw_pointers),
+        ('every array has a length', bad_arrays),
+        ('every callback has a scope', bad_callbacks),
         ('every symbol says since when it is there', undocumented),
     ]
     failed = False

@@ -263,6 +263,8 @@ test_identity_is_that_of_the_device (Test          *test,
   g_assert_cmpuint (vhu_backend_get_n_queues (test->outer), ==, N_QUEUES);
   g_assert_cmpuint (vhu_backend_get_queue_size (test->outer), ==, QUEUE_SIZE);
   g_assert_true (vhu_backend_locked_get_backend (test->locked) == test->inner);
+  g_assert_cmpint (vhu_backend_locked_get_lock_mode (test->locked), ==,
+                   GPOINTER_TO_INT (mode));
 
   g_object_get (test->outer,
                 "backend", &backend,

@@ -418,7 +418,7 @@ vhu_backend_locked_class_init (VhuBackendLockedClass *klass)
     g_param_spec_object ("backend", NULL, NULL, VHU_TYPE_BACKEND, flags);
 
   /**
-   * VhuBackendLocked:lock-mode:
+   * VhuBackendLocked:lock-mode: (getter get_lock_mode)
    *
    * How the wrapped backend is guarded.
    *
@@ -476,6 +476,24 @@ vhu_backend_locked_get_backend (VhuBackendLocked *self)
   g_return_val_if_fail (VHU_IS_BACKEND_LOCKED (self), NULL);
 
   return self->backend;
+}
+
+/**
+ * vhu_backend_locked_get_lock_mode: (get-property lock-mode)
+ * @self: a wrapper
+ *
+ * Gets how the wrapped backend is guarded. Any thread may call this.
+ *
+ * Returns: the mode
+ *
+ * Since: 0.1
+ */
+VhuLockMode
+vhu_backend_locked_get_lock_mode (VhuBackendLocked *self)
+{
+  g_return_val_if_fail (VHU_IS_BACKEND_LOCKED (self), VHU_LOCK_MODE_MUTEX);
+
+  return self->lock_mode;
 }
 
 /**

@@ -19,6 +19,8 @@ VhuBackend *vhu_backend_locked_new           (VhuBackend       *backend,
 VHU_AVAILABLE_IN_ALL
 VhuBackend *vhu_backend_locked_get_backend   (VhuBackendLocked *self);
 VHU_AVAILABLE_IN_ALL
+VhuLockMode vhu_backend_locked_get_lock_mode (VhuBackendLocked *self);
+VHU_AVAILABLE_IN_ALL
 void        vhu_backend_locked_reader_lock   (VhuBackendLocked *self);
 VHU_AVAILABLE_IN_ALL
 void        vhu_backend_locked_reader_unlock (VhuBackendLocked *self);
