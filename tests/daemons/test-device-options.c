@@ -254,6 +254,87 @@ test_capabilities (void)
   g_assert_cmpstr (json_object_get_string_member (object, "type"), ==, "rng");
 }
 
+/* The files by which a manager finds the programs agree with what these say. */
+static void
+test_discovery (void)
+{
+  static const char *const kinds[][2] = { { "blk", "block" }, { "rng", "rng" } };
+  const char *args[] = { "--print-capabilities", NULL };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (kinds); i++)
+    {
+      g_autoptr(JsonParser) said = json_parser_new ();
+      g_autoptr(JsonParser) filed = json_parser_new ();
+      g_autofree char *name = g_strdup_printf ("60-vhu-%s.json", kinds[i][1]);
+      g_autofree char *path =
+        g_test_build_filename (G_TEST_BUILT, "..", "data", "vhost-user", name,
+                               NULL);
+      g_autofree char *program = g_strconcat ("/vhu-device-", kinds[i][0], NULL);
+      JsonObject *object;
+
+      if (!g_file_test (path, G_FILE_TEST_EXISTS))
+        {
+          g_test_skip ("not in a build tree");
+          return;
+        }
+      g_assert_true (json_parser_load_from_file (filed, path, NULL));
+      object = json_node_get_object (json_parser_get_root (filed));
+      g_assert_true (json_object_has_member (object, "description"));
+      g_assert_cmpstr (json_object_get_string_member (object, "type"), ==,
+                       kinds[i][1]);
+      g_assert_true (g_str_has_suffix (json_object_get_string_member (object,
+                                                                      "binary"),
+                                       program));
+      object = read_capabilities (said, kinds[i][0], args);
+      g_assert_cmpstr (json_object_get_string_member (object, "type"), ==,
+                       kinds[i][1]);
+    }
+}
+
+/* Every option that --help knows has its place in the manual page. */
+static void
+expect_in_manual (const char *kind)
+{
+  g_autofree char *name = g_strdup_printf ("vhu-device-%s.1", kind);
+  g_autofree char *path = g_test_build_filename (G_TEST_DIST, "..", "docs", "man",
+                                                 name, NULL);
+  const char *args[] = { "--help", NULL };
+  g_autofree char *page = NULL;
+  g_auto(GStrv) words = NULL;
+  guint n = 0, i;
+  VhuTestRun run;
+
+  if (!g_file_get_contents (path, &page, NULL, NULL))
+    {
+      g_test_skip ("not in a source tree");
+      return;
+    }
+
+  vhu_test_run_daemon (&run, kind, args);
+  words = g_strsplit_set (run.out, " \n=", -1);
+  for (i = 0; words[i] != NULL; i++)
+    {
+      g_autoptr(GString) roff = g_string_new (words[i]);
+
+      if (!g_str_has_prefix (words[i], "--"))
+        continue;
+      g_string_replace (roff, "-", "\\-", 0);
+      g_test_message ("%s", words[i]);
+      g_assert_nonnull (strstr (page, roff->str));
+      n++;
+    }
+  g_assert_cmpuint (n, >, 5);
+  vhu_test_run_clear (&run);
+}
+
+static void
+test_manuals (void)
+{
+  expect_in_manual ("blk");
+  expect_in_manual ("rng");
+}
+
 int
 main (int    argc,
       char **argv)
@@ -268,6 +349,9 @@ main (int    argc,
   g_test_add_func ("/daemons/options/help", test_help);
   g_test_add_func ("/daemons/options/version", test_version);
   g_test_add_func ("/daemons/options/capabilities", test_capabilities);
+
+  g_test_add_func ("/daemons/options/discovery", test_discovery);
+  g_test_add_func ("/daemons/options/manuals-know-them-all", test_manuals);
 
   return g_test_run ();
 }
