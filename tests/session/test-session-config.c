@@ -410,7 +410,7 @@ test_a_new_channel_replaces_the_old (VhuTestSession *session,
       vhu_frontend_open_back_channel (session->frontend, &error);
       g_assert_no_error (error);
     }
-  g_assert_cmpuint (vhu_test_count_fds (), ==, n_fds);
+  vhu_test_wait_for_fds (n_fds);
   g_assert_cmpint (session->backend->n_channels, ==, 11);
   change_config (session, 'n');
   expect_change (session);

@@ -70,9 +70,8 @@ vhu_test_session_set_up_without_queue (VhuTestSession *session,
   vhu_test_session_negotiate (session);
 }
 
-/* The server closes its descriptors some time after we closed ours. */
-static void
-wait_for_fds (guint n_fds)
+void
+vhu_test_wait_for_fds (guint n_fds)
 {
   gint64 limit = g_get_monotonic_time () + WAIT_LIMIT_US;
 
@@ -90,7 +89,7 @@ vhu_test_session_leave (VhuTestSession *session)
 
   vhu_frontend_close (session->frontend);
   g_clear_object (&session->frontend);
-  wait_for_fds (session->n_fds);
+  vhu_test_wait_for_fds (session->n_fds);
   vhu_test_wait_for (&session->backend->n_closed,
                      g_atomic_int_get (&session->backend->n_opened));
 }

@@ -52,6 +52,10 @@ void vhu_test_session_come_back_and_tear_down
                                  (VhuTestSession *session,
                                   gconstpointer   n_threads);
 
+/* Waits until this process has @n_fds descriptors: the server closes its own after
+ * it answered, and after we closed ours. */
+void vhu_test_wait_for_fds       (guint           n_fds);
+
 /* Sends @text through the device and expects it back. */
 void vhu_test_session_echo       (VhuDriverQueue *queue,
                                   const char     *text);
