@@ -229,8 +229,8 @@ test_bad_chains_break (VhuTestSession *session,
 
   attack_init (&attack, session);
   run_attack (&attack, next_behind_the_table, "descriptor 0 is followed by 16");
-  run_attack (&attack, next_is_itself, "goes round in circles");
-  run_attack (&attack, next_goes_in_circles, "goes round in circles");
+  run_attack (&attack, next_is_itself, "more than 16 descriptors");
+  run_attack (&attack, next_goes_in_circles, "more than 16 descriptors");
   run_attack (&attack, readable_after_writable, "follows a writable one");
 }
 
@@ -422,7 +422,7 @@ test_bad_indirect_tables_break (VhuTestSession *session,
   attack_init (&attack, session);
   vhu_test_memory_add (session, &region, fd);
   run_attack (&attack, entry_behind_the_table, "descriptor 0 is followed by 2");
-  run_attack (&attack, entries_go_in_circles, "goes round in circles");
+  run_attack (&attack, entries_go_in_circles, "more than 2 descriptors");
   run_attack (&attack, entries_are_too_much, "bytes, at most 4294967296 are allowed");
 }
 
