@@ -276,6 +276,95 @@ test_a_suspended_ring_keeps_completions (VhuTestSession *session,
   vhu_test_session_echo (session->queue, "goes on");
 }
 
+static void
+stop_at (VhuDriverQueue *queue,
+         guint           base)
+{
+  g_autoptr(GError) error = NULL;
+
+  vhu_driver_queue_stop (queue, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (vhu_driver_queue_get_base (queue), ==, base);
+}
+
+static void
+test_a_suspended_ring_can_be_stopped (VhuTestSession *session,
+                                      gconstpointer   n_threads)
+{
+  vhu_test_autofd int fd = vhu_test_memory_create_file (PAGE);
+  VhuTestRegion buffers = vhu_test_memory_region (PAGE, 0);
+  g_autoptr(GError) error = NULL;
+  VhuTestRegion own;
+  vhu_test_autofd int own_fd = vhu_test_memory_get_own (session, &own);
+
+  vhu_test_memory_add (session, &buffers, fd);
+  vhu_test_memory_write (fd, 0, "kept....");
+  hold (session, VHU_TEST_ELSEWHERE, VHU_TEST_ELSEWHERE + 64);
+  vhu_test_memory_remove (session, &own);
+  stop_at (session->queue, 1);
+  vhu_test_memory_add (session, &own, own_fd);
+  g_atomic_int_set (&session->backend->mode, VHU_TEST_ECHO);
+  vhu_driver_queue_start (session->queue, &error);
+  g_assert_no_error (error);
+
+  vhu_test_memory_expect_used (session->queue, 8);
+  vhu_test_memory_assert (fd, 64, "kept....");
+  vhu_test_session_echo (session->queue, "goes on");
+  stop_at (session->queue, 2);
+}
+
+/* Nothing is left of it: the fixture looks. */
+static void
+test_a_suspended_ring_may_be_left (VhuTestSession *session,
+                                   gconstpointer   n_threads)
+{
+  VhuTestRegion own;
+  vhu_test_autofd int own_fd = vhu_test_memory_get_own (session, &own);
+  g_autoptr(GError) error = NULL;
+  guint64 here = vhu_frontend_allocate (session->frontend, 8, &error);
+
+  g_assert_no_error (error);
+  vhu_test_memory_submit (session->queue, here, here, 8);
+  vhu_test_memory_expect_used (session->queue, 8);
+  vhu_test_memory_remove (session, &own);
+  vhu_test_memory_refuse_removal (session, &own);
+}
+
+static void
+set_short_drain (gpointer server,
+                 gpointer unused)
+{
+  vhu_server_set_drain_timeout (server, 20);
+}
+
+/* The timeout is that of the next session. */
+static void
+set_up_short_drain (VhuTestSession *session,
+                    gconstpointer   n_threads)
+{
+  vhu_test_session_connect (session, n_threads);
+  vhu_test_server_run (session->server, set_short_drain, NULL);
+  vhu_test_session_come_back (session);
+}
+
+/* A device that holds on does not hold up the front-end, nor keep the memory. */
+static void
+test_removal_revokes_in_time (VhuTestSession *session,
+                              gconstpointer   n_threads)
+{
+  vhu_test_autofd int fd = vhu_test_memory_create_file (PAGE);
+  VhuTestRegion region = vhu_test_memory_region (PAGE, 0);
+
+  vhu_test_memory_add (session, &region, fd);
+  vhu_test_memory_write (fd, 64, "untouched");
+  hold (session, VHU_TEST_ELSEWHERE, VHU_TEST_ELSEWHERE + 64);
+  vhu_test_memory_remove (session, &region);
+  vhu_test_backend_complete_held (session->backend);
+  g_atomic_int_set (&session->backend->mode, VHU_TEST_ECHO);
+  vhu_test_session_echo (session->queue, "goes on");
+  vhu_test_memory_assert (fd, 64, "untouched");
+}
+
 typedef struct
 {
   VhuDriverQueue *queue;
@@ -364,6 +453,10 @@ main (int    argc,
   ADD ("removed-memory-is-out-of-reach", test_removed_memory_is_out_of_reach);
   ADD ("a-live-ring-survives-its-memory", test_a_live_ring_survives_its_memory);
   ADD ("a-suspended-ring-keeps-completions", test_a_suspended_ring_keeps_completions);
+  ADD ("a-suspended-ring-can-be-stopped", test_a_suspended_ring_can_be_stopped);
+  ADD ("a-suspended-ring-may-be-left", test_a_suspended_ring_may_be_left);
+  VHU_TEST_SESSION_ADD_COME_BACK ("/session/memory/removal-revokes-in-time",
+                                  set_up_short_drain, test_removal_revokes_in_time);
   ADD ("memory-changes-under-load", test_memory_changes_under_load);
   ADD ("a-truncated-file-ends-the-session", test_a_truncated_file_ends_the_session);
 

@@ -40,14 +40,20 @@ vhu_test_log_clear (void)
   g_mutex_unlock (&log_mutex);
 }
 
+guint
+vhu_test_log_count (const char *text)
+{
+  guint n_lines = 0;
+
+  g_mutex_lock (&log_mutex);
+  for (guint i = 0; i < log_lines->len; i++)
+    n_lines += strstr (g_ptr_array_index (log_lines, i), text) != NULL;
+  g_mutex_unlock (&log_mutex);
+  return n_lines;
+}
+
 gboolean
 vhu_test_log_has (const char *text)
 {
-  gboolean found = FALSE;
-
-  g_mutex_lock (&log_mutex);
-  for (guint i = 0; i < log_lines->len && !found; i++)
-    found = strstr (g_ptr_array_index (log_lines, i), text) != NULL;
-  g_mutex_unlock (&log_mutex);
-  return found;
+  return vhu_test_log_count (text) > 0;
 }

@@ -17,5 +17,7 @@ void     vhu_test_log_clear   (void);
 /* Whether a line since then contains @text. The library logs before it answers:
  * whoever has the answer need not wait for the line. */
 gboolean vhu_test_log_has     (const char *text);
+/* How many do. */
+guint    vhu_test_log_count   (const char *text);
 
 G_END_DECLS

@@ -12,6 +12,19 @@
 
 #define WAIT_LIMIT_US (20 * G_USEC_PER_SEC)
 
+static void
+vring_broken_cb (VhuServer    *server,
+                 guint         index,
+                 const GError *error,
+                 gpointer      user_data)
+{
+  VhuTestSession *session = user_data;
+
+  g_assert_nonnull (error);
+  g_assert_true (error->domain == VHU_ERROR);
+  g_atomic_int_inc (&session->n_broken);
+}
+
 void
 vhu_test_session_connect_to (VhuTestSession *session,
                              VhuTestBackend *backend,
@@ -20,6 +33,8 @@ vhu_test_session_connect_to (VhuTestSession *session,
   session->backend = backend;
   session->server = vhu_test_server_new (VHU_BACKEND (backend),
                                          GPOINTER_TO_UINT (n_threads));
+  g_signal_connect (vhu_test_server_get (session->server), "vring-broken",
+                    G_CALLBACK (vring_broken_cb), session);
   session->n_fds = vhu_test_count_fds ();
   session->frontend = vhu_test_server_open (session->server);
 }

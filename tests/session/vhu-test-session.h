@@ -16,7 +16,8 @@ typedef struct
   VhuTestServer *server;
   VhuFrontend *frontend;
   VhuDriverQueue *queue;
-  guint n_fds; /* without a front-end */
+  guint n_fds;  /* without a front-end */
+  int n_broken; /* atomic: how often a ring broke */
 } VhuTestSession;
 
 /* Connected, and nothing said yet. */
