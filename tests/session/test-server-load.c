@@ -241,7 +241,6 @@ stop_and_start (Driver *driver)
   vhu_driver_queue_start (driver->queue, &error);
   g_assert_no_error (error);
   g_mutex_unlock (&driver->load->mutex);
-  vhu_driver_queue_kick_always (driver->queue);
 }
 
 static gpointer
