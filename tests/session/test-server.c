@@ -114,20 +114,12 @@ is_readable (gpointer fd)
   return vhu_test_is_readable (GPOINTER_TO_INT (fd));
 }
 
-static void
-query_once (int fd)
-{
-  vhu_test_send_query (fd);
-  vhu_test_iterate_until (is_readable, GINT_TO_POINTER (fd));
-  vhu_test_expect_answer (fd);
-}
-
 /* A front-end is answered, and goes. */
 static void
 query_and_close (Fixture *fixture,
                  int      fd)
 {
-  query_once (fd);
+  vhu_test_iterate_query (fd);
   close (fd);
 }
 
@@ -345,7 +337,7 @@ test_channel_is_another_socket (Fixture       *fixture,
   frontend = vhu_frontend_new_for_fd (fds[1], &error);
   g_assert_no_error (error);
   send_channel (frontend, others[0]);
-  query_once (fds[1]);
+  vhu_test_iterate_query (fds[1]);
   g_assert_cmpint (fixture->backend->n_channels, ==, 1);
 
   send_channel (frontend, fds[0]);
@@ -508,7 +500,7 @@ test_second_stop_is_refused (Fixture       *fixture,
   g_autoptr(GError) error = NULL;
   int fd = start_with_client (fixture);
 
-  query_once (fd);
+  vhu_test_iterate_query (fd);
 
   vhu_server_stop_async (fixture->server, NULL, stopped_cb, fixture);
   if (vhu_server_get_running (fixture->server))
@@ -687,7 +679,7 @@ test_nested_loop_keeps_the_order (Fixture       *fixture,
   second = vhu_test_connect (fixture->path);
   for (guint i = 0; i < 10; i++)
     g_main_context_iteration (NULL, FALSE);
-  query_once (first);
+  vhu_test_iterate_query (first);
   vhu_test_send_query (second);
   for (guint i = 0; i < 10; i++)
     g_main_context_iteration (NULL, FALSE);
@@ -745,7 +737,7 @@ test_cancelled_wait_is_over (Fixture       *fixture,
   g_autoptr(GError) error = NULL;
   int fd = start_with_client (fixture);
 
-  query_once (fd);
+  vhu_test_iterate_query (fd);
 
   g_cancellable_cancel (cancellable);
   vhu_server_stop_async (fixture->server, cancellable, refused_cb, &error);
