@@ -119,10 +119,16 @@ static void
 query_and_close (Fixture *fixture,
                  int      fd)
 {
-  vhu_test_send_query (fd);
-  vhu_test_iterate_until (is_readable, GINT_TO_POINTER (fd));
-  vhu_test_expect_answer (fd);
+  vhu_test_iterate_query (fd);
   close (fd);
+}
+
+static int
+start_with_client (Fixture *fixture)
+{
+  listen_at_path (fixture);
+  start (fixture);
+  return vhu_test_connect (fixture->path);
 }
 
 static gboolean
@@ -266,9 +272,8 @@ test_fd_may_listen (Fixture       *fixture,
   close (fd);
 }
 
-static void
-test_fd_may_be_connected (Fixture       *fixture,
-                          gconstpointer  unused)
+static int
+start_with_connection (Fixture *fixture)
 {
   g_autoptr(GError) error = NULL;
   int fds[2];
@@ -278,7 +283,16 @@ test_fd_may_be_connected (Fixture       *fixture,
   g_assert_no_error (error);
   close (fds[0]);
   start (fixture);
-  query_and_close (fixture, fds[1]);
+  return fds[1];
+}
+
+static void
+test_fd_may_be_connected (Fixture       *fixture,
+                          gconstpointer  unused)
+{
+  int fd = start_with_connection (fixture);
+
+  query_and_close (fixture, fd);
   vhu_test_iterate_until (is_stopped, fixture->server);
   g_assert_cmpint (fixture->backend->n_closed, ==, 1);
 }
@@ -288,15 +302,9 @@ static void
 test_silent_connection_ends_the_server (Fixture       *fixture,
                                         gconstpointer  unused)
 {
-  g_autoptr(GError) error = NULL;
-  int fds[2];
+  int fd = start_with_connection (fixture);
 
-  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
-  vhu_server_use_fd (fixture->server, fds[0], &error);
-  g_assert_no_error (error);
-  close (fds[0]);
-  start (fixture);
-  close (fds[1]);
+  close (fd);
   vhu_test_iterate_until (is_stopped, fixture->server);
 }
 
@@ -329,9 +337,7 @@ test_channel_is_another_socket (Fixture       *fixture,
   frontend = vhu_frontend_new_for_fd (fds[1], &error);
   g_assert_no_error (error);
   send_channel (frontend, others[0]);
-  vhu_test_send_query (fds[1]);
-  vhu_test_iterate_until (is_readable, GINT_TO_POINTER (fds[1]));
-  vhu_test_expect_answer (fds[1]);
+  vhu_test_iterate_query (fds[1]);
   g_assert_cmpint (fixture->backend->n_channels, ==, 1);
 
   send_channel (frontend, fds[0]);
@@ -492,13 +498,9 @@ test_second_stop_is_refused (Fixture       *fixture,
                              gconstpointer  unused)
 {
   g_autoptr(GError) error = NULL;
-  int fd;
+  int fd = start_with_client (fixture);
 
-  listen_at_path (fixture);
-  start (fixture);
-  fd = vhu_test_connect (fixture->path);
-  vhu_test_send_query (fd);
-  vhu_test_iterate_until (is_readable, GINT_TO_POINTER (fd));
+  vhu_test_iterate_query (fd);
 
   vhu_server_stop_async (fixture->server, NULL, stopped_cb, fixture);
   if (vhu_server_get_running (fixture->server))
@@ -677,9 +679,7 @@ test_nested_loop_keeps_the_order (Fixture       *fixture,
   second = vhu_test_connect (fixture->path);
   for (guint i = 0; i < 10; i++)
     g_main_context_iteration (NULL, FALSE);
-  vhu_test_send_query (first);
-  vhu_test_iterate_until (is_readable, GINT_TO_POINTER (first));
-  vhu_test_expect_answer (first);
+  vhu_test_iterate_query (first);
   vhu_test_send_query (second);
   for (guint i = 0; i < 10; i++)
     g_main_context_iteration (NULL, FALSE);
@@ -730,31 +730,17 @@ test_stop_ends_threads (Fixture       *fixture,
 }
 
 static void
-cancelled_cb (GObject      *object,
-              GAsyncResult *result,
-              gpointer      user_data)
-{
-  GError **error = user_data;
-
-  g_assert_false (vhu_server_stop_finish (VHU_SERVER (object), result, error));
-}
-
-static void
 test_cancelled_wait_is_over (Fixture       *fixture,
                              gconstpointer  unused)
 {
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
   g_autoptr(GError) error = NULL;
-  int fd;
+  int fd = start_with_client (fixture);
 
-  listen_at_path (fixture);
-  start (fixture);
-  fd = vhu_test_connect (fixture->path);
-  vhu_test_send_query (fd);
-  vhu_test_iterate_until (is_readable, GINT_TO_POINTER (fd));
+  vhu_test_iterate_query (fd);
 
   g_cancellable_cancel (cancellable);
-  vhu_server_stop_async (fixture->server, cancellable, cancelled_cb, &error);
+  vhu_server_stop_async (fixture->server, cancellable, refused_cb, &error);
   vhu_test_iterate_until (is_set, &error);
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   vhu_test_iterate_until (is_stopped, fixture->server);

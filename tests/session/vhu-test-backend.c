@@ -173,6 +173,15 @@ echo_later (VhuVring *vring,
   g_source_attach (source, vhu_vring_get_context (vring));
 }
 
+static void
+take_time (void)
+{
+  gint64 end = g_get_monotonic_time () + 300;
+
+  while (g_get_monotonic_time () < end)
+    ;
+}
+
 static VhuChainResult
 vhu_test_backend_process_chain (VhuBackend *backend,
                                 VhuVring   *vring,
@@ -208,6 +217,11 @@ vhu_test_backend_process_chain (VhuBackend *backend,
 
     case VHU_TEST_NEST:
       run_nested_loop (self, vhu_vring_get_context (vring));
+      echo (chain);
+      return VHU_CHAIN_RESULT_DONE;
+
+    case VHU_TEST_SLOW:
+      take_time ();
       echo (chain);
       return VHU_CHAIN_RESULT_DONE;
 

@@ -15,6 +15,7 @@ typedef enum
   VHU_TEST_ECHO,     /* writes back what it reads, at once */
   VHU_TEST_HOLD,     /* keeps chains in `held` */
   VHU_TEST_FAIL,     /* says that chains failed */
+  VHU_TEST_SLOW,     /* echoes, and needs 300 us for each */
   VHU_TEST_DROP,     /* lets go of chains without completing them */
   VHU_TEST_LATER,    /* echoes from a source of its own on the ring's context */
   VHU_TEST_NEST      /* runs a nested main loop until `leave_nested` */

@@ -104,6 +104,20 @@ vhu_test_wait_until (VhuTestCondition condition,
     }
 }
 
+static gboolean
+is_readable (gpointer fd)
+{
+  return vhu_test_is_readable (GPOINTER_TO_INT (fd));
+}
+
+void
+vhu_test_iterate_query (int fd)
+{
+  vhu_test_send_query (fd);
+  vhu_test_iterate_until (is_readable, GINT_TO_POINTER (fd));
+  vhu_test_expect_answer (fd);
+}
+
 static guint
 count_entries (const char *directory)
 {

@@ -24,7 +24,9 @@ typedef gboolean (*VhuTestCondition) (gpointer user_data);
 
 void     vhu_test_iterate_until  (VhuTestCondition condition,
                                   gpointer         user_data);
-/* The same from any thread, without running anything. */
+/* Asks for the features, with the server in the default context. */
+void     vhu_test_iterate_query  (int              fd);
+/* Waits as vhu_test_iterate_until() does, without running anything. */
 void     vhu_test_wait_until     (VhuTestCondition condition,
                                   gpointer         user_data);
 

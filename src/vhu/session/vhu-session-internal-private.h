@@ -40,6 +40,7 @@ struct _VhuCall
   VhuMessage message;
   VhuMessage reply;    /* of a request that has an answer of its own */
   VhuTransaction *transaction; /* only while the request runs */
+  VhuTransaction *closing;     /* the session's, if it was closed meanwhile */
   VhuCallFinishFunc finish; /* rings have answered: the last step, or NULL */
   guint queue;         /* for @finish */
   guint32 base;

@@ -253,6 +253,7 @@ run_call (VhuSession *self)
   vhu_message_init_reply (&call->reply, &call->message);
   vhu_session_run_request (self, &call->error);
   vhu_transaction_release (g_steal_pointer (&call->transaction));
+  g_clear_pointer (&call->closing, vhu_transaction_release);
   if (call->active && self->phase == VHU_SESSION_OPEN)
     {
       watch_socket (self, VHU_SESSION_WATCH_HANG_UP);
@@ -416,7 +417,13 @@ vhu_session_close (VhuSession   *self,
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_IS_OPEN]);
   transaction = vhu_transaction_new (self->context, stopped_cb, self);
   vhu_session_stop_all (self, TRUE, transaction);
-  vhu_transaction_release (transaction);
+
+  /* The device may close us from within a request, which needs its queues until
+   * it returns. */
+  if (self->call.transaction != NULL)
+    self->call.closing = transaction;
+  else
+    vhu_transaction_release (transaction);
 }
 
 /* Configuration changes. */
