@@ -42,6 +42,7 @@ struct _VhuBlkEngine
   const VhuBlkEngineOps *ops;
   VhuBlkStore *store;
   gboolean try_no_wait;
+  gboolean is_instant;
   const VhuBlkEngineOwner *owner;
   gpointer owner_data;
 };

@@ -81,6 +81,7 @@ vhu_blk_engine_new (VhuBlkStore             *store,
   self->owner = owner;
   self->owner_data = owner_data;
   self->try_no_wait = mode == VHU_BLK_IO_MODE_AUTO && traits->try_no_wait;
+  self->is_instant = traits->is_instant && self->ops == &inline_ops;
 
   return self;
 }

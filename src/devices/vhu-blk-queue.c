@@ -163,13 +163,23 @@ start (VhuBlkQueue *self,
     }
 }
 
+/* Where a request takes no time, telling the driver of each keeps it from going
+ * to sleep: with eight requests in flight that is worth several times the rate.
+ * It costs next to nothing, as a driver that is awake asks for no call. Where
+ * the driver is quicker than the disk it would be woken for each request, so
+ * there it is told at the end of the batch. */
 void
 vhu_blk_queue_process (VhuBlkQueue *self)
 {
+  gboolean is_instant = self->lane->engine->is_instant;
   VhuChain *chain;
 
   while ((chain = vhu_vring_pop (self->vring)) != NULL)
-    start (self, chain);
+    {
+      start (self, chain);
+      if (is_instant)
+        vhu_vring_signal (self->vring);
+    }
 
   vhu_blk_engine_flush (self->lane->engine);
 }

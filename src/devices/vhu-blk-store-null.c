@@ -68,6 +68,7 @@ vhu_blk_store_null_new (guint64 size,
   traits.can_write_zeroes = TRUE;
   traits.may_unmap = TRUE;
   traits.in_memory = TRUE;
+  traits.is_instant = TRUE;
   vhu_blk_store_set_traits (self, &traits);
   vhu_blk_store_set_size (self, size);
 

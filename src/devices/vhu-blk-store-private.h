@@ -28,6 +28,9 @@ typedef struct
 
   /* The data are in memory: no request ever has to wait. */
   gboolean in_memory;
+  /* They are in the memory of this process: a request takes less time than a
+   * system call. */
+  gboolean is_instant;
   /* Whether VHU_BLK_NO_WAIT is worth a try before anything else. */
   gboolean try_no_wait;
   /* What io_uring works on, or -1. */

@@ -161,6 +161,7 @@ vhu_blk_store_ram_new (guint64   size,
   traits.can_write_zeroes = TRUE;
   traits.may_unmap = TRUE;
   traits.in_memory = TRUE;
+  traits.is_instant = TRUE;
   vhu_blk_store_set_traits (store, &traits);
   vhu_blk_store_set_size (store, size);
 
