@@ -12,12 +12,19 @@ const Echo = GObject.registerClass(class Echo extends Vhu.Backend {
         super._init({device_id: 42, kind: 'echo', n_queues: 1});
     }
 
-    vfunc_process_chain(vring, chain) {
-        const request = chain.dup_bytes();
-        if (imports.byteArray.toString(request.get_data()).startsWith('raise'))
-            throw new Error('this request was asked to fail');
-        chain.write_bytes(request);
-        return Vhu.ChainResult.DONE;
+    vfunc_process_queue(vring) {
+        for (let chain = vring.pop(); chain; chain = vring.pop()) {
+            try {
+                const request = chain.dup_bytes();
+                if (new TextDecoder().decode(request.get_data()).startsWith('raise'))
+                    throw new Error('this request was asked to fail');
+                chain.write_bytes(request);
+                chain.complete();
+            } catch (error) {
+                logError(error);
+                chain.fail();
+            }
+        }
     }
 
     vfunc_fail_chain(vring, chain) {
@@ -28,4 +35,5 @@ const Echo = GObject.registerClass(class Echo extends Vhu.Backend {
 const server = Vhu.Server.new(new Echo());
 server.listen(ARGV[0]);
 server.start();
+print(`${ARGV[0]} is ready`);
 new GLib.MainLoop(null, false).run();

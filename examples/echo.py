@@ -31,4 +31,5 @@ if __name__ == '__main__':
     server.props.n_threads = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     server.listen(sys.argv[1])
     server.start()
+    print(sys.argv[1], 'is ready', flush=True)
     GLib.MainLoop().run()

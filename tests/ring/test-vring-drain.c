@@ -86,6 +86,9 @@ assert_revoked (VhuChain *chain)
   g_assert_false (vhu_chain_fail (chain, &error));
   g_assert_error (error, VHU_ERROR, VHU_ERROR_REVOKED);
   g_clear_error (&error);
+  g_assert_false (vhu_chain_park (chain, &error));
+  g_assert_error (error, VHU_ERROR, VHU_ERROR_REVOKED);
+  g_clear_error (&error);
   g_assert_null (vhu_chain_get_readable_iov (chain, &n_iov));
   g_assert_cmpuint (n_iov, ==, 0);
   g_assert_null (vhu_chain_get_writable_iov (chain, &n_iov));

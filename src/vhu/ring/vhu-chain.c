@@ -510,9 +510,12 @@ gboolean
 vhu_chain_park (VhuChain  *self,
                 GError   **error)
 {
+  gboolean is_here;
+
   g_return_val_if_fail (self != NULL, FALSE);
 
-  if (!vhu_vring_is_here (self->vring))
+  is_here = vhu_vring_is_here (self->vring);
+  if (!is_here && !vhu_chain_is_revoked (self))
     {
       g_set_error (error, VHU_ERROR, VHU_ERROR_BAD_STATE,
                    "chain %u of queue %u can be parked on the thread of its ring only",
@@ -520,7 +523,8 @@ vhu_chain_park (VhuChain  *self,
       return FALSE;
     }
 
-  if (!claim (self, VHU_CHAIN_PARKED))
+  /* A ring that is closed has no thread any more. */
+  if (!is_here || !claim (self, VHU_CHAIN_PARKED))
     {
       vhu_chain_set_revoked (self, error);
       return FALSE;
