@@ -303,25 +303,33 @@ start_stop (gpointer server,
   vhu_server_stop_async (server, NULL, NULL, NULL);
 }
 
+static void
+ask_running (gpointer server,
+             gpointer running)
+{
+  *(gboolean *) running = vhu_server_get_running (server);
+}
+
 static gboolean
 is_stopped (gpointer server)
 {
-  return !vhu_server_get_running (server);
+  gboolean running;
+
+  vhu_test_server_run (server, ask_running, &running);
+  return !running;
 }
 
 static void
 test_stops_with_held_chains (VhuTestSession *session,
                              gconstpointer   n_threads)
 {
-  VhuServer *server = vhu_test_server_get (session->server);
-
   leave_with_io (session);
   reopen (session);
   vhu_test_server_run (session->server, start_stop, NULL);
   let_control_run (session);
-  g_assert_true (vhu_server_get_running (server));
+  g_assert_false (is_stopped (session->server));
   end_io (session);
-  vhu_test_wait_until (is_stopped, server);
+  vhu_test_wait_until (is_stopped, session->server);
 }
 
 static gpointer
@@ -330,8 +338,7 @@ make_load (gpointer user_data)
   VhuTestSession *session = user_data;
   g_autoptr(GBytes) out = g_bytes_new_static ("load", 4);
 
-  while (vhu_frontend_get_is_open (session->frontend) &&
-         !is_stopped (vhu_test_server_get (session->server)))
+  while (!is_stopped (session->server))
     {
       guint32 length;
       guint id;
@@ -353,7 +360,6 @@ test_stops_under_load (VhuTestSession *session,
 
   vhu_test_wait_for (&session->backend->n_processed, 1000);
   vhu_test_server_run (session->server, start_stop, NULL);
-  vhu_test_wait_until (is_stopped, vhu_test_server_get (session->server));
   g_thread_join (thread);
 }
 

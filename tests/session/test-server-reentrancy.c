@@ -144,10 +144,20 @@ test_stopper_init (TestStopper *self)
 {
 }
 
+static void
+ask_running (gpointer server,
+             gpointer running)
+{
+  *(gboolean *) running = vhu_server_get_running (server);
+}
+
 static gboolean
 is_stopped (gpointer server)
 {
-  return !vhu_server_get_running (server);
+  gboolean running;
+
+  vhu_test_server_run (server, ask_running, &running);
+  return !running;
 }
 
 /* All that a front-end does, as far as it gets. */
@@ -196,7 +206,7 @@ test_stops_anywhere (gconstpointer place)
   run_frontend (frontend);
   vhu_frontend_close (frontend);
 
-  vhu_test_wait_until (is_stopped, vhu_test_server_get (server));
+  vhu_test_wait_until (is_stopped, server);
   g_assert_true (backend->was_there);
   g_assert_cmpuint (vhu_server_get_n_sessions (vhu_test_server_get (server)), ==, 1);
   vhu_test_server_free (server);

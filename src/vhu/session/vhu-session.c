@@ -351,7 +351,10 @@ closed_cb (gpointer user_data)
 {
   g_autoptr(VhuSession) self = user_data;
 
+  /* The device is told when the guest's memory is gone. */
   self->phase = VHU_SESSION_CLOSED;
+  vhu_session_forget_faults (self);
+  g_clear_pointer (&self->memory, vhu_memory_unref);
   vhu_backend_session_closed (self->backend);
   self->owner->ended (self, self->owner_data);
 
@@ -360,9 +363,7 @@ closed_cb (gpointer user_data)
       g_clear_pointer (&self->queues[i].queue, vhu_queue_unref);
       g_clear_pointer (&self->queues[i].kick, vhu_event_unref);
     }
-  g_clear_pointer (&self->memory, vhu_memory_unref);
   g_clear_pointer (&self->settings.threads, g_ptr_array_unref);
-  vhu_session_forget_faults (self);
 }
 
 static void
