@@ -220,7 +220,41 @@ def test_other_methods_may_raise(threads, way):
         assert device.read_log().count('ValueError: ') >= 2 * 7
 
 
+class Plain(Vhu.Backend):
+    pass
+
+
+def raises(kind, function, *arguments, **keywords):
+    try:
+        function(*arguments, **keywords)
+    except kind:
+        return True
+    return False
+
+
+def test_properties_come_from_constructors():
+    device = Plain(device_id=5, kind='plain', n_queues=3, queue_size=128)
+    locked = Vhu.BackendLocked(backend=device,
+                               lock_mode=Vhu.LockMode.READ_WRITE)
+    for backend in (device, locked):
+        equal([backend.props.device_id, backend.props.kind,
+               backend.props.n_queues, backend.props.queue_size],
+              [5, 'plain', 3, 128])
+        equal([backend.get_device_id(), backend.get_kind(),
+               backend.get_n_queues(), backend.get_queue_size()],
+              [5, 'plain', 3, 128])
+    equal(locked.get_lock_mode(), Vhu.LockMode.READ_WRITE)
+    equal([Plain().props.kind, Plain().props.n_queues], ['device', 1])
+
+
+def test_properties_are_checked():
+    assert raises(TypeError, Vhu.Backend)
+    assert raises(TypeError, Plain, size=3)
+
+
 suite = Suite('/bindings/python')
+suite.add(test_properties_come_from_constructors)
+suite.add(test_properties_are_checked)
 CHAIN_TESTS = [
     test_exception_fails_the_chain_at_once,
     test_exceptions_leave_other_requests_alone,
