@@ -96,7 +96,7 @@ test_negotiates_in_the_order_of_qemu (Fixture       *test,
   const guint64 accepted = BIT (5) | BIT (28) | BIT (29) | BIT (30) | BIT (32);
   g_autoptr(FakeMessage) channel = NULL;
 
-  fake_backend_offer (test->backend, features, ALL_PROTOCOL | BIT (12));
+  fake_backend_offer (test->backend, features, ALL_PROTOCOL | BIT (12) | BIT (63));
   g_assert_true (vhu_frontend_negotiate (test->frontend, &test->error));
   g_assert_no_error (test->error);
 

@@ -490,6 +490,25 @@ test_a_kick_without_end_starves_nobody (VhuTestSession *session,
     vhu_test_ring_clear (&rings[i]);
 }
 
+/* Who gives the error descriptor late hears of it all the same. */
+static void
+test_an_error_is_told_late (VhuTestSession *session,
+                            gconstpointer   n_threads)
+{
+  g_auto(VhuTestRing) ring = VHU_TEST_RING_INIT;
+
+  vhu_test_ring_init (&ring, session->frontend, 1, RING_SIZE);
+  vhu_test_ring_send_num (&ring);
+  vhu_test_ring_send_base (&ring, 1000);
+  vhu_test_ring_send_addresses (&ring);
+  vhu_test_ring_send_enable (&ring, TRUE);
+  vhu_test_ring_signal_kick (&ring);
+  vhu_test_ring_send_kick (&ring);
+  vhu_test_event_wait_taken (ring.kick);
+  vhu_test_ring_send_error (&ring);
+  vhu_test_event_wait (ring.error);
+}
+
 static void
 set_up_three_queues (VhuTestSession *session,
                      gconstpointer   n_threads)
@@ -558,6 +577,7 @@ main (int    argc,
        test_no_notification_is_lost_under_load);
   ADD ("a-ring-may-be-polled", vhu_test_session_set_up, test_a_ring_may_be_polled);
   ADD_PLAIN ("polling-may-begin-and-end", test_polling_may_begin_and_end);
+  ADD_PLAIN ("an-error-is-told-late", test_an_error_is_told_late);
   ADD_PLAIN ("pipes-are-event-descriptors", test_pipes_are_event_descriptors);
   add_danger_tests ();
 
