@@ -77,6 +77,18 @@ restore_wce (VhuBlk *self)
   update_writethrough (self);
 }
 
+/* A front-end that comes back does not repeat what its driver chose before, and
+ * cannot be told from the first one of another machine. A driver that turned
+ * the cache off must not find it on; one that finds it off sees so. */
+static void
+open_wce (VhuBlk *self)
+{
+  if (self->starts_writethrough)
+    restore_wce (self);
+  else
+    update_writethrough (self);
+}
+
 static gboolean
 refresh_cb (gpointer user_data)
 {
@@ -94,7 +106,7 @@ vhu_blk_session_opened (VhuBackend *backend)
   VhuBlk *self = VHU_BLK (backend);
   GSource *source;
 
-  restore_wce (self);
+  open_wce (self);
   refresh_cb (self);
   if (self->refresh_id != 0 ||
       vhu_blk_store_get_traits (self->store)->fd < 0)
@@ -498,7 +510,8 @@ vhu_blk_set_serial (VhuBlk     *self,
  * @writethrough: whether a write is stable when it ends
  *
  * Sets how the disk starts. A driver may choose otherwise (CONFIG_WCE), until
- * the device is reset.
+ * the device is reset. That writes are stable holds for later front-ends too,
+ * as one may be the same machine after a reconnection.
  *
  * Since: 0.1
  */
