@@ -149,10 +149,7 @@ configure (VhuServer *server)
 static void
 reload (VhuBackend *backend)
 {
-  g_autoptr(GError) error = NULL;
-
-  if (!vhu_blk_refresh (VHU_BLK (backend), &error))
-    g_warning ("%s", error->message);
+  vhu_blk_refresh_later (VHU_BLK (backend));
 }
 
 static gboolean

@@ -81,11 +81,7 @@ prepare (VhuBlkUring *self,
   if (sqe == NULL)
     return FALSE;
 
-  if (io->op == VHU_BLK_OP_FLUSH)
-    io_uring_prep_fsync (sqe, self->fd, IORING_FSYNC_DATASYNC);
-  else
-    prepare_transfer (self, sqe, io);
-
+  prepare_transfer (self, sqe, io);
   if (self->has_fixed_file)
     sqe->flags |= IOSQE_FIXED_FILE;
   io_uring_sqe_set_data (sqe, io);
@@ -122,6 +118,7 @@ prepare_waiting (VhuBlkUring *self)
     }
 }
 
+/* A flush waits in a thread either way, and the store has to see it fail. */
 static gboolean
 uring_submit (VhuBlkEngine *engine,
               VhuBlkIo     *io)
@@ -129,8 +126,8 @@ uring_submit (VhuBlkEngine *engine,
   VhuBlkUring *self = (VhuBlkUring *) engine;
   const VhuBlkTraits *traits = vhu_blk_store_get_traits (engine->store);
 
-  if (io->op == VHU_BLK_OP_DISCARD || io->op == VHU_BLK_OP_WRITE_ZEROES ||
-      (io->op != VHU_BLK_OP_FLUSH && traits->memory_alignment > 1 &&
+  if ((io->op != VHU_BLK_OP_READ && io->op != VHU_BLK_OP_WRITE) ||
+      (traits->memory_alignment > 1 &&
        !vhu_blk_io_is_aligned (io, traits->memory_alignment)))
     return self->slow->ops->submit (self->slow, io);
 
@@ -175,9 +172,9 @@ handle_completion (VhuBlkUring *self,
       break;
     }
 
-  if (result < 0 || io->op == VHU_BLK_OP_FLUSH)
+  if (result < 0)
     {
-      end_io (self, io, result < 0 ? -result : 0);
+      end_io (self, io, -result);
       return;
     }
 

@@ -89,18 +89,14 @@ answer (VhuBlkQueue   *self,
   vhu_chain_unref (chain);
 }
 
-/* Carries out what is left of a request, and answers it unless a part of it is
- * still under way. */
-static void
-run (VhuBlkQueue   *self,
-     VhuBlkRequest *request)
+/* A part of a request has ended: TRUE if another is to be carried out. If not,
+ * the request is answered. */
+static gboolean
+go_on (VhuBlkQueue   *self,
+       VhuBlkRequest *request)
 {
-  do
-    {
-      if (!vhu_blk_engine_submit (self->lane->engine, &request->io))
-        return;
-    }
-  while (request->io.error == 0 && vhu_blk_request_next_segment (request));
+  if (request->io.error == 0 && vhu_blk_request_next_segment (request))
+    return TRUE;
 
   if (request->io.error != 0)
     {
@@ -108,6 +104,17 @@ run (VhuBlkQueue   *self,
       report_error (self, request);
     }
   answer (self, request);
+  return FALSE;
+}
+
+/* Carries out what is left of a request, until a part of it is under way. */
+static void
+run (VhuBlkQueue   *self,
+     VhuBlkRequest *request)
+{
+  while (vhu_blk_engine_submit (self->lane->engine, &request->io) &&
+         go_on (self, request))
+    ;
 }
 
 void
@@ -118,18 +125,8 @@ vhu_blk_queue_io_done (VhuBlkIo *io)
 
   vhu_blk_lane_mark_dirty (self->lane, self);
 
-  if (io->error == 0 && vhu_blk_request_next_segment (request))
-    {
-      run (self, request);
-      return;
-    }
-
-  if (io->error != 0)
-    {
-      request->result = VIRTIO_BLK_S_IOERR;
-      report_error (self, request);
-    }
-  answer (self, request);
+  if (go_on (self, request))
+    run (self, request);
 }
 
 static void

@@ -17,7 +17,7 @@
 #define BOUNCE_SIZE (1u << 20)
 
 static int
-flush_file (VhuBlkStoreFile *self)
+sync_file (VhuBlkStoreFile *self)
 {
   while (fdatasync (self->fd) < 0)
     {
@@ -26,6 +26,26 @@ flush_file (VhuBlkStoreFile *self)
     }
 
   return 0;
+}
+
+/* The kernel tells of a lost page once, to whoever flushes first, and thinks it
+ * clean from then on: without a memory of it the flush of another queue, or a
+ * second try, would promise what is gone. Direct I/O leaves no pages behind. */
+static int
+flush_file (VhuBlkStoreFile *self)
+{
+  int result = sync_file (self);
+
+  if (self->direct)
+    return result;
+
+  if (result != 0 &&
+      g_atomic_int_compare_and_exchange (&self->flush_error, 0, result))
+    g_message ("%s: flush failed: %s; written data may be lost, and no flush "
+               "will succeed until the file is opened again",
+               self->path, g_strerror (result));
+
+  return g_atomic_int_get (&self->flush_error);
 }
 
 /* One call; how many bytes it moved, or -1 and errno. Nothing moved means that

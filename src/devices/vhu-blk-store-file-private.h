@@ -24,6 +24,9 @@ struct _VhuBlkStoreFile
   gint no_nowait_write;
   gint no_dsync;
   gint no_zero_range;
+
+  /* Why a flush failed; atomic, and 0 until then. */
+  gint flush_error;
 };
 
 /* The requests; everything else is about opening the file. */

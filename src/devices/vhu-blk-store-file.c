@@ -196,13 +196,14 @@ measure_file (VhuBlkStoreFile *self,
   traits->may_unmap = traits->can_discard;
 }
 
-/* What direct I/O demands of offsets and of memory. */
+/* What direct I/O demands of offsets and of memory. Some kernels want the length
+ * of each buffer to be a multiple of the former too. */
 static gboolean
 measure_direct (VhuBlkStoreFile  *self,
                 VhuBlkTraits     *traits,
+                guint             offset_alignment,
                 GError          **error)
 {
-  guint offset_alignment = traits->logical_block_size;
 #ifdef STATX_DIOALIGN
   struct statx stx;
 
@@ -210,7 +211,7 @@ measure_direct (VhuBlkStoreFile  *self,
       (stx.stx_mask & STATX_DIOALIGN) != 0 && stx.stx_dio_offset_align > 0)
     {
       offset_alignment = stx.stx_dio_offset_align;
-      self->memory_alignment = stx.stx_dio_mem_align;
+      self->memory_alignment = MAX (stx.stx_dio_mem_align, offset_alignment);
     }
   else
 #endif
@@ -236,6 +237,7 @@ measure (VhuBlkStoreFile  *self,
          GError          **error)
 {
   guint64 size;
+  guint own_block_size;
 
   if (!vhu_blk_store_file_refresh (VHU_BLK_STORE (self), error))
     return FALSE;
@@ -245,9 +247,10 @@ measure (VhuBlkStoreFile  *self,
   else
     measure_file (self, traits);
 
+  own_block_size = traits->logical_block_size;
   if (logical_block_size != 0)
     traits->logical_block_size = logical_block_size;
-  if (self->direct && !measure_direct (self, traits, error))
+  if (self->direct && !measure_direct (self, traits, own_block_size, error))
     return FALSE;
 
   size = vhu_blk_store_get_size (VHU_BLK_STORE (self));

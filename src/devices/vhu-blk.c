@@ -43,7 +43,8 @@ struct _VhuBlk
   VhuBlkIoMode io_mode;
   gboolean starts_writethrough;
   VhuBlkDisk disk;
-  guint refresh_id;
+  GSource *refresh_timer;
+  GCancellable *refreshing; /* while a thread is at it */
 
   /* Guarded by vhu_backend_lock(). */
   GHashTable *lanes; /* of VhuBlkLane, by GMainContext */
@@ -77,13 +78,83 @@ restore_wce (VhuBlk *self)
   update_writethrough (self);
 }
 
+/* A front-end that comes back does not repeat what its driver chose before, and
+ * cannot be told from the first one of another machine. A driver that turned
+ * the cache off must not find it on; one that finds it off sees so. */
+static void
+open_wce (VhuBlk *self)
+{
+  if (self->starts_writethrough)
+    restore_wce (self);
+  else
+    update_writethrough (self);
+}
+
+/* Whole logical blocks, in sectors. */
+static guint64
+measure_capacity (VhuBlk *self)
+{
+  guint64 sectors =
+    vhu_blk_store_get_size (self->store) >> VHU_BLK_SECTOR_SHIFT;
+
+  return sectors & ~(guint64) (self->disk.block_sectors - 1);
+}
+
+/* Tells the driver, if the store has not the size that it knows. */
+static void
+update_capacity (VhuBlk *self)
+{
+  g_autoptr(GBytes) bytes = NULL;
+  guint64 capacity = measure_capacity (self);
+  guint64 le;
+
+  if (capacity == self->disk.capacity)
+    return;
+
+  g_info ("capacity is now %" G_GUINT64_FORMAT " sectors", capacity);
+  __atomic_store_n (&self->disk.capacity, capacity, __ATOMIC_RELAXED);
+  le = GUINT64_TO_LE (capacity);
+  bytes = g_bytes_new (&le, sizeof le);
+  vhu_backend_update_config (VHU_BACKEND (self), 0, bytes);
+}
+
+static void
+refresh_in_thread (GTask        *task,
+                   gpointer      store,
+                   gpointer      task_data,
+                   GCancellable *cancellable)
+{
+  GError *error = NULL;
+
+  if (vhu_blk_store_refresh (store, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+refreshed_cb (GObject      *store,
+              GAsyncResult *result,
+              gpointer      user_data)
+{
+  VhuBlk *self = user_data;
+  g_autoptr(GError) error = NULL;
+
+  /* Then the disk may be gone. */
+  if (g_cancellable_is_cancelled (g_task_get_cancellable (G_TASK (result))))
+    return;
+
+  g_clear_object (&self->refreshing);
+  if (g_task_propagate_boolean (G_TASK (result), &error))
+    update_capacity (self);
+  else
+    g_info ("%s", error->message);
+}
+
 static gboolean
 refresh_cb (gpointer user_data)
 {
-  g_autoptr(GError) error = NULL;
-
-  if (!vhu_blk_refresh (user_data, &error))
-    g_debug ("%s", error->message);
+  vhu_blk_refresh_later (user_data);
 
   return G_SOURCE_CONTINUE;
 }
@@ -92,36 +163,32 @@ static void
 vhu_blk_session_opened (VhuBackend *backend)
 {
   VhuBlk *self = VHU_BLK (backend);
-  GSource *source;
+  g_autoptr(GError) error = NULL;
 
-  restore_wce (self);
-  refresh_cb (self);
-  if (self->refresh_id != 0 ||
+  open_wce (self);
+  if (!vhu_blk_refresh (self, &error))
+    g_debug ("%s", error->message);
+  if (self->refresh_timer != NULL ||
       vhu_blk_store_get_traits (self->store)->fd < 0)
     return;
 
   /* inotify would tell of each write of the guest, and never of a device. */
-  source = g_timeout_source_new_seconds (REFRESH_INTERVAL_S);
-  g_source_set_static_name (source, "vhu-blk size");
-  g_source_set_callback (source, refresh_cb, self, NULL);
-  self->refresh_id = g_source_attach (source,
-                                      g_main_context_get_thread_default ());
-  g_source_unref (source);
+  self->refresh_timer = g_timeout_source_new_seconds (REFRESH_INTERVAL_S);
+  g_source_set_static_name (self->refresh_timer, "vhu-blk size");
+  g_source_set_callback (self->refresh_timer, refresh_cb, self, NULL);
+  g_source_attach (self->refresh_timer, g_main_context_get_thread_default ());
 }
 
 static void
 stop_refreshing (VhuBlk *self)
 {
-  GSource *source;
+  if (self->refresh_timer != NULL)
+    g_source_destroy (self->refresh_timer);
+  g_clear_pointer (&self->refresh_timer, g_source_unref);
 
-  if (self->refresh_id == 0)
-    return;
-
-  source = g_main_context_find_source_by_id (g_main_context_get_thread_default (),
-                                             self->refresh_id);
-  if (source != NULL)
-    g_source_destroy (source);
-  self->refresh_id = 0;
+  if (self->refreshing != NULL)
+    g_cancellable_cancel (self->refreshing);
+  g_clear_object (&self->refreshing);
 }
 
 static void
@@ -332,16 +399,6 @@ offer_features (VhuBlk *self)
     vhu_backend_offer_feature (backend, VIRTIO_BLK_F_WRITE_ZEROES);
 }
 
-/* Whole logical blocks, in sectors. */
-static guint64
-measure_capacity (VhuBlk *self)
-{
-  guint64 sectors =
-    vhu_blk_store_get_size (self->store) >> VHU_BLK_SECTOR_SHIFT;
-
-  return sectors & ~(guint64) (self->disk.block_sectors - 1);
-}
-
 static guint
 exponent_of (guint physical,
              guint logical)
@@ -498,7 +555,8 @@ vhu_blk_set_serial (VhuBlk     *self,
  * @writethrough: whether a write is stable when it ends
  *
  * Sets how the disk starts. A driver may choose otherwise (CONFIG_WCE), until
- * the device is reset.
+ * the device is reset. That writes are stable holds for later front-ends too,
+ * as one may be the same machine after a reconnection.
  *
  * Since: 0.1
  */
@@ -552,26 +610,39 @@ gboolean
 vhu_blk_refresh (VhuBlk  *self,
                  GError **error)
 {
-  g_autoptr(GBytes) bytes = NULL;
-  guint64 capacity;
-  guint64 le;
-
   g_return_val_if_fail (VHU_IS_BLK (self), FALSE);
 
   if (!vhu_blk_store_refresh (self->store, error))
     return FALSE;
 
-  capacity = measure_capacity (self);
-  if (capacity == self->disk.capacity)
-    return TRUE;
-
-  g_info ("capacity is now %" G_GUINT64_FORMAT " sectors", capacity);
-  __atomic_store_n (&self->disk.capacity, capacity, __ATOMIC_RELAXED);
-  le = GUINT64_TO_LE (capacity);
-  bytes = g_bytes_new (&le, sizeof le);
-  vhu_backend_update_config (VHU_BACKEND (self), 0, bytes);
-
+  update_capacity (self);
   return TRUE;
+}
+
+/**
+ * vhu_blk_refresh_later:
+ *
+ * The same as [method@Blk.refresh], without waiting for the store: storage that
+ * hangs may not even say how large it is.
+ *
+ * Call it in the control context.
+ *
+ * Since: 0.1
+ */
+void
+vhu_blk_refresh_later (VhuBlk *self)
+{
+  g_autoptr(GTask) task = NULL;
+
+  g_return_if_fail (VHU_IS_BLK (self));
+
+  if (self->refreshing != NULL)
+    return;
+
+  self->refreshing = g_cancellable_new ();
+  task = g_task_new (self->store, self->refreshing, refreshed_cb, self);
+  g_task_set_name (task, "vhu-blk size");
+  g_task_run_in_thread (task, refresh_in_thread);
 }
 
 /**

@@ -27,6 +27,7 @@ gboolean     vhu_blk_set_io_mode       (VhuBlk        *self,
                                         GError       **error);
 gboolean     vhu_blk_refresh           (VhuBlk        *self,
                                         GError       **error);
+void         vhu_blk_refresh_later     (VhuBlk        *self);
 char        *vhu_blk_describe          (VhuBlk        *self);
 
 G_END_DECLS

@@ -9,11 +9,14 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ENTROPY_DEVICE_ID 4
 #define QUEUE_SIZE 64
 #define PIECE 4096
+/* However large a buffer is, a ring is not held up for longer than this takes. */
+#define MAX_FILL (64 * 1024)
 /* When there is nothing to read now, look again after this many microseconds. */
 #define RETRY_US (100 * 1000)
 
@@ -46,7 +49,7 @@ struct _VhuRng
 
 G_DEFINE_TYPE (VhuRng, vhu_rng, VHU_TYPE_BACKEND)
 
-/* Reads up to @size bytes; 0 if there are none now. */
+/* Reads up to @size bytes; 0 if there are none now. Neither way waits. */
 static gsize
 read_source (VhuRng *self,
              guint8 *buffer,
@@ -55,7 +58,7 @@ read_source (VhuRng *self,
   gssize n;
 
   do
-    n = self->fd < 0 ? getrandom (buffer, size, 0)
+    n = self->fd < 0 ? getrandom (buffer, size, GRND_NONBLOCK)
                      : read (self->fd, buffer, size);
   while (n < 0 && errno == EINTR);
 
@@ -93,7 +96,7 @@ static gsize
 fill_chain (VhuRng   *self,
             VhuChain *chain)
 {
-  guint64 left = vhu_chain_get_writable_size (chain);
+  guint64 left = MIN (vhu_chain_get_writable_size (chain), MAX_FILL);
   gsize n_written = 0;
   guint8 piece[PIECE];
 
@@ -253,6 +256,29 @@ vhu_rng_init (VhuRng *self)
   self->filled_at = g_get_monotonic_time ();
 }
 
+/* A directory can be opened, but would keep the driver waiting for ever. */
+static gboolean
+open_source (VhuRng      *self,
+             const char  *path,
+             GError     **error)
+{
+  struct stat st;
+  int code = 0;
+
+  self->fd = open (path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  if (self->fd < 0 || fstat (self->fd, &st) < 0)
+    code = errno;
+  else if (S_ISDIR (st.st_mode))
+    code = EISDIR;
+
+  if (code == 0)
+    return TRUE;
+
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code),
+               "%s: %s", path, g_strerror (code));
+  return FALSE;
+}
+
 /**
  * vhu_rng_new:
  * @source: (nullable): the path of a file or device to read from, or %NULL for
@@ -281,13 +307,8 @@ vhu_rng_new (const char  *source,
   if (source == NULL)
     return g_steal_pointer (&self);
 
-  self->fd = open (source, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  if (self->fd < 0)
-    {
-      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno),
-                   "%s: %s", source, g_strerror (errno));
-      return NULL;
-    }
+  if (!open_source (self, source, error))
+    return NULL;
 
   return g_steal_pointer (&self);
 }

@@ -201,6 +201,24 @@ test_term_with_stuck_storage (Fixture       *self,
                     0);
 }
 
+/* For slow-storage.c. */
+#define STUCK_SIZE 6320640
+
+/* Nor does asking for its size hold up anything. */
+static void
+test_term_while_size_hangs (Fixture       *self,
+                            gconstpointer  data)
+{
+  if (!preload_slow_storage (self))
+    return;
+
+  start_blk (self, "--io=threads");
+  open_driver (self);
+  g_assert_cmpint (truncate (self->daemon.image, STUCK_SIZE), ==, 0);
+  vhu_test_daemon_signal (&self->daemon, SIGHUP);
+  end (self, SIGTERM);
+}
+
 /* The second signal is for those who cannot wait. */
 static void
 test_term_twice (Fixture       *self,
@@ -456,6 +474,7 @@ main (int    argc,
        test_term_with_stuck_storage);
   add ("term-with-stuck-storage/inline", GINT_TO_POINTER (TRUE),
        test_term_with_stuck_storage);
+  add ("term-while-size-hangs", NULL, test_term_while_size_hangs);
   add ("term-twice", NULL, test_term_twice);
   add ("resize-by-signal", NULL, test_resize);
   add ("exit-on-disconnect", NULL, test_exit_on_disconnect);

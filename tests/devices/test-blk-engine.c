@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <glib/gstdio.h>
@@ -39,6 +40,19 @@ typedef struct
   guint n_done;
   guint n_batches;
 } Fixture;
+
+static gint sync_error; /* atomic */
+
+/* Stands before the C library's, and fails when a test says so. */
+int
+fdatasync (int fd)
+{
+  if (g_atomic_int_get (&sync_error) == 0)
+    return syscall (SYS_fdatasync, fd);
+
+  errno = g_atomic_int_get (&sync_error);
+  return -1;
+}
 
 static void
 done_cb (VhuBlkIo *io,
@@ -171,11 +185,12 @@ prepare (Job      *job,
          guint     slot,
          VhuBlkOp  op)
 {
+  static const gsize cuts[] = { 0, 512, 260 };
   gsize room = IMAGE_SIZE / N_IOS;
   gsize n_blocks = g_test_rand_int_range (1, room / 512 + 1);
   gsize first = g_test_rand_int_range (0, room / 512 - n_blocks + 1);
   gsize size = n_blocks * 512;
-  gsize cut = n_blocks > 1 && g_test_rand_bit () ? 512 : 0;
+  gsize cut = n_blocks > 1 ? cuts[g_test_rand_int_range (0, 3)] : 0;
   gsize shift = g_test_rand_bit () ? 0 : g_test_rand_int_range (1, 100);
 
   memset (&job->io, 0, sizeof job->io);
@@ -334,6 +349,24 @@ test_ranges (Fixture       *self,
   g_assert_cmpint (run_range (self, VHU_BLK_OP_READ, 0, 0, 0), ==, 0);
 }
 
+/* The kernel tells one flush of what it lost, and all that follow have to know. */
+static void
+test_flush_error (Fixture       *self,
+                  gconstpointer  data)
+{
+  if (is_missing (self, data))
+    return;
+
+  g_assert_cmpint (run_range (self, VHU_BLK_OP_FLUSH, 0, 0, 0), ==, 0);
+
+  g_atomic_int_set (&sync_error, EIO);
+  g_assert_cmpint (run_range (self, VHU_BLK_OP_FLUSH, 0, 0, 0), ==, EIO);
+  g_atomic_int_set (&sync_error, 0);
+
+  g_assert_cmpint (run_range (self, VHU_BLK_OP_FLUSH, 0, 0, 0), ==, EIO);
+  g_assert_false (vhu_blk_store_flush (self->store, NULL));
+}
+
 /* A file that became shorter fails the request, and grows by none. */
 static void
 test_past_the_end (Fixture       *self,
@@ -489,6 +522,8 @@ main (int    argc,
     {
       add (&setups[i], "random", test_random);
       add (&setups[i], "ranges", test_ranges);
+      if (!setups[i].direct && !setups[i].in_ram)
+        add (&setups[i], "flush-error", test_flush_error);
       if (!setups[i].direct)
         {
           add (&setups[i], "past-the-end", test_past_the_end);

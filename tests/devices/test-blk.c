@@ -384,18 +384,48 @@ test_write_cache (Fixture       *self,
   vhu_blk_driver_set_wce (&self->driver, TRUE);
   g_assert_false (write_is_durable (self));
 
-  /* A choice of the last driver is no choice of the next. */
-  vhu_blk_driver_set_wce (&self->driver, FALSE);
-  reopen (self);
-  vhu_blk_driver_config (&self->driver, &config);
-  g_assert_cmpuint (config.wce, ==, 1);
-  g_assert_false (write_is_durable (self));
-
   vhu_blk_driver_set_wce (&self->driver, FALSE);
   vhu_frontend_reset_device (self->driver.frontend, &error);
   g_assert_no_error (error);
   vhu_blk_driver_config (&self->driver, &config);
   g_assert_cmpuint (config.wce, ==, 1);
+}
+
+/* After a reconnection nobody repeats what the driver chose: what it believes to
+ * be stable has to be. */
+static void
+test_write_cache_stays_off (Fixture       *self,
+                            gconstpointer  data)
+{
+  struct virtio_blk_config config;
+
+  vhu_blk_driver_set_wce (&self->driver, FALSE);
+  reopen (self);
+  vhu_blk_driver_config (&self->driver, &config);
+  g_assert_cmpuint (config.wce, ==, 0);
+  g_assert_true (write_is_durable (self));
+
+  vhu_blk_driver_set_wce (&self->driver, TRUE);
+  g_assert_false (write_is_durable (self));
+}
+
+/* Nor does a driver's choice weaken the administrator's for the next one. */
+static void
+test_write_cache_comes_off (Fixture       *self,
+                            gconstpointer  data)
+{
+  struct virtio_blk_config config;
+
+  vhu_blk_driver_clear (&self->driver);
+  vhu_blk_set_writethrough (self->blk, TRUE);
+  vhu_blk_driver_init (&self->driver, vhu_test_server_open (self->server));
+  vhu_blk_driver_set_wce (&self->driver, TRUE);
+  g_assert_false (write_is_durable (self));
+
+  reopen (self);
+  vhu_blk_driver_config (&self->driver, &config);
+  g_assert_cmpuint (config.wce, ==, 0);
+  g_assert_true (write_is_durable (self));
 }
 
 static void
@@ -618,6 +648,8 @@ main (int    argc,
   add ("no-status-no-length", set_up_file, test_no_status);
   add ("read-only", set_up_read_only, test_read_only);
   add ("write-cache", set_up_test_store, test_write_cache);
+  add ("write-cache-stays-off", set_up_test_store, test_write_cache_stays_off);
+  add ("write-cache-comes-off", set_up_test_store, test_write_cache_comes_off);
   add ("no-flush-no-cache", set_up_test_store, test_no_flush_no_cache);
   add ("flush-is-passed-on", set_up_test_store, test_flush_is_passed_on);
   add ("storage-errors", set_up_test_store, test_storage_errors);

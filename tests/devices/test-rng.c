@@ -171,6 +171,16 @@ test_fills_buffers (Fixture       *self,
     }
 }
 
+/* A driver cannot keep the thread of its ring busy by one buffer. */
+static void
+test_fills_no_more_than_it_should (Fixture       *self,
+                                   gconstpointer  data)
+{
+  g_autoptr(GBytes) bytes = get (self, 1 << 20);
+
+  g_assert_cmpuint (g_bytes_get_size (bytes), ==, 65536);
+}
+
 /* A buffer for the device to read is nothing that can be filled. */
 static void
 test_nothing_to_fill (Fixture       *self,
@@ -309,6 +319,10 @@ test_no_source (void)
 
   g_assert_null (vhu_rng_new ("/does/not/exist", 0, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+
+  g_assert_null (vhu_rng_new (g_get_tmp_dir (), 0, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_IS_DIRECTORY);
 }
 
 static void
@@ -330,6 +344,8 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
 
   add ("fills-buffers", 0, set_up, test_fills_buffers);
+  add ("fills-no-more-than-it-should", 0, set_up,
+       test_fills_no_more_than_it_should);
   add ("nothing-to-fill", 0, set_up, test_nothing_to_fill);
   add ("rate", RATE, set_up, test_rate);
   add ("slow-source", 0, set_up_fifo, test_slow_source);
