@@ -318,6 +318,43 @@ init_ring (struct io_uring *ring)
   return io_uring_queue_init_params (N_ENTRIES, ring, &params);
 }
 
+/* 0 or a negative errno. */
+static int
+try_ring (struct io_uring *ring)
+{
+  struct io_uring_sqe *sqe = io_uring_get_sqe (ring);
+  struct io_uring_cqe *cqe;
+  int result;
+
+  if (sqe == NULL)
+    return -EBUSY;
+
+  io_uring_prep_nop (sqe);
+  result = io_uring_submit (ring);
+  if (result >= 0)
+    result = io_uring_wait_cqe (ring, &cqe);
+  if (result >= 0)
+    io_uring_cqe_seen (ring, cqe);
+
+  return result;
+}
+
+/* A ring that can be had is of no use where a filter denies to submit. */
+static int
+open_ring (struct io_uring *ring)
+{
+  int result = init_ring (ring);
+
+  if (result < 0)
+    return result;
+
+  result = try_ring (ring);
+  if (result < 0)
+    io_uring_queue_exit (ring);
+
+  return result;
+}
+
 static void
 attach_source (VhuBlkUring  *self,
                GMainContext *context)
@@ -337,7 +374,7 @@ vhu_blk_engine_uring_new (VhuBlkStore             *store,
                           GError                 **error)
 {
   VhuBlkUring *self = g_new0 (VhuBlkUring, 1);
-  int result = init_ring (&self->ring);
+  int result = open_ring (&self->ring);
 
   if (result < 0)
     {
@@ -370,7 +407,7 @@ gboolean
 vhu_blk_engine_uring_probe (GError **error)
 {
   struct io_uring ring;
-  int result = init_ring (&ring);
+  int result = open_ring (&ring);
 
   if (result < 0)
     {
