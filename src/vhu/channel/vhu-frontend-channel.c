@@ -10,6 +10,7 @@
 #include "vhu-debug-private.h"
 #include "vhu-error.h"
 #include "vhu-fd-private.h"
+#include "vhu-source-private.h"
 #include "vhu-stream-private.h"
 
 /* More requests than a front-end that answers ever lets wait. */
@@ -79,21 +80,11 @@ G_DEFINE_FINAL_TYPE (VhuFrontendChannel, vhu_frontend_channel, G_TYPE_OBJECT)
 
 static void pump (VhuFrontendChannel *self);
 
-static void
-clear_source (GSource **source)
-{
-  if (*source == NULL)
-    return;
-
-  g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
-}
-
 static GTask *
 request_steal_task (Request *request)
 {
-  clear_source (&request->timeout_source);
-  clear_source (&request->cancelled_source);
+  vhu_clear_source (&request->timeout_source);
+  vhu_clear_source (&request->cancelled_source);
   return g_steal_pointer (&request->task);
 }
 
@@ -199,8 +190,8 @@ close_channel (VhuFrontendChannel *self,
   if (self->stream == NULL)
     return;
 
-  clear_source (&self->in_source);
-  clear_source (&self->out_source);
+  vhu_clear_source (&self->in_source);
+  vhu_clear_source (&self->out_source);
   g_clear_pointer (&self->stream, vhu_stream_free);
 
   message = g_strdup_printf ("the channel to the front-end is closed: %s", why);
@@ -332,7 +323,7 @@ writable_cb (GSocket      *socket,
   else if (vhu_stream_has_pending (self->stream))
     return G_SOURCE_CONTINUE;
 
-  clear_source (&self->out_source);
+  vhu_clear_source (&self->out_source);
   if (self->current != NULL && !self->current->wants_reply)
     finish_current (self);
   pump (self);

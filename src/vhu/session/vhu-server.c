@@ -7,6 +7,7 @@
 
 #include "vhu-backend-private.h"
 #include "vhu-error.h"
+#include "vhu-source-private.h"
 
 /* Connections that wait for their turn; more are closed at once. */
 #define MAX_WAITING 16
@@ -50,16 +51,6 @@ G_DEFINE_FINAL_TYPE (VhuServer, vhu_server, G_TYPE_OBJECT)
 
 static void maybe_finish_stop (VhuServer *self);
 static void begin_stop        (VhuServer *self);
-
-static void
-clear_source (GSource **source)
-{
-  if (*source == NULL)
-    return;
-
-  g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
-}
 
 /* Sessions. */
 
@@ -254,7 +245,7 @@ accept_connections (VhuServer *self)
 {
   GSocket *socket = vhu_listener_get_socket (self->listener);
 
-  clear_source (&self->accept_source);
+  vhu_clear_source (&self->accept_source);
   self->accept_source = g_socket_create_source (socket, G_IO_IN, NULL);
   g_source_set_static_name (self->accept_source, "vhu-server-accept");
   g_source_set_callback (self->accept_source, G_SOURCE_FUNC (accept_cb), self, NULL);
@@ -274,7 +265,7 @@ accept_again_cb (gpointer user_data)
 static void
 pause_accepting (VhuServer *self)
 {
-  clear_source (&self->accept_source);
+  vhu_clear_source (&self->accept_source);
   self->accept_source = g_timeout_source_new (ACCEPT_PAUSE_MS);
   g_source_set_static_name (self->accept_source, "vhu-server-accept-again");
   g_source_set_callback (self->accept_source, accept_again_cb, self, NULL);
@@ -426,7 +417,7 @@ maybe_finish_stop (VhuServer *self)
   vhu_backend_forget_observer (self->backend);
   end_threads (self);
   self->stopping = FALSE;
-  clear_source (&self->stop_cancelled);
+  vhu_clear_source (&self->stop_cancelled);
   task = g_steal_pointer (&self->stop_task);
   set_running (self, FALSE);
   if (task != NULL)
@@ -444,7 +435,7 @@ begin_stop (VhuServer *self)
     return;
 
   self->stopping = TRUE;
-  clear_source (&self->accept_source);
+  vhu_clear_source (&self->accept_source);
   g_clear_pointer (&self->listener, vhu_listener_free);
 
   sessions = copy_sessions (self);
@@ -461,7 +452,7 @@ stop_cancelled_cb (GCancellable *cancellable,
   VhuServer *self = user_data;
   g_autoptr(GTask) task = g_steal_pointer (&self->stop_task);
 
-  clear_source (&self->stop_cancelled);
+  vhu_clear_source (&self->stop_cancelled);
   g_task_return_error_if_cancelled (task);
   return G_SOURCE_REMOVE;
 }

@@ -111,6 +111,29 @@ find_stopped_queue (VhuSession  *self,
   return NULL;
 }
 
+/* Splits a message about one queue that brings a number for it. */
+static VhuQueueState *
+read_state (VhuSession     *self,
+            VhuCall        *call,
+            VhuVringState  *message,
+            GError        **error)
+{
+  if (!vhu_message_read_vring_state (&call->message, message, error))
+    return NULL;
+  return find_queue (self, message->index, error);
+}
+
+static VhuQueueState *
+read_stopped_state (VhuSession     *self,
+                    VhuCall        *call,
+                    VhuVringState  *message,
+                    GError        **error)
+{
+  if (!vhu_message_read_vring_state (&call->message, message, error))
+    return NULL;
+  return find_stopped_queue (self, message->index, error);
+}
+
 static void
 nothing_cb (gpointer user_data)
 {
@@ -228,9 +251,7 @@ vhu_session_set_vring_num (VhuSession  *self,
   VhuVringState message;
   VhuQueueState *state;
 
-  if (!vhu_message_read_vring_state (&call->message, &message, error))
-    return FALSE;
-  state = find_stopped_queue (self, message.index, error);
+  state = read_stopped_state (self, call, &message, error);
   if (state == NULL)
     return FALSE;
 
@@ -345,9 +366,7 @@ vhu_session_set_vring_base (VhuSession  *self,
   VhuVringState message;
   VhuQueueState *state;
 
-  if (!vhu_message_read_vring_state (&call->message, &message, error))
-    return FALSE;
-  state = find_stopped_queue (self, message.index, error);
+  state = read_stopped_state (self, call, &message, error);
   if (state == NULL)
     return FALSE;
 
@@ -380,9 +399,7 @@ vhu_session_get_vring_base (VhuSession  *self,
   VhuVringState message;
   VhuQueueState *state;
 
-  if (!vhu_message_read_vring_state (&call->message, &message, error))
-    return FALSE;
-  state = find_queue (self, message.index, error);
+  state = read_state (self, call, &message, error);
   if (state == NULL)
     return FALSE;
 
@@ -444,10 +461,15 @@ vhu_session_set_vring_kick (VhuSession  *self,
   return TRUE;
 }
 
-gboolean
-vhu_session_set_vring_call (VhuSession  *self,
-                            VhuCall     *call,
-                            GError     **error)
+typedef void (*SetEventFunc) (VhuQueue       *queue,
+                              VhuEvent       *event,
+                              VhuTransaction *transaction);
+
+static gboolean
+set_written_event (VhuSession    *self,
+                   VhuCall       *call,
+                   SetEventFunc   set_event,
+                   GError       **error)
 {
   g_autoptr(VhuEvent) event = NULL;
   VhuQueueState *state;
@@ -457,8 +479,16 @@ vhu_session_set_vring_call (VhuSession  *self,
   if (state == NULL)
     return FALSE;
 
-  vhu_queue_set_call (state->queue, event, call->transaction);
+  set_event (state->queue, event, call->transaction);
   return TRUE;
+}
+
+gboolean
+vhu_session_set_vring_call (VhuSession  *self,
+                            VhuCall     *call,
+                            GError     **error)
+{
+  return set_written_event (self, call, vhu_queue_set_call, error);
 }
 
 gboolean
@@ -466,16 +496,7 @@ vhu_session_set_vring_err (VhuSession  *self,
                            VhuCall     *call,
                            GError     **error)
 {
-  g_autoptr(VhuEvent) event = NULL;
-  VhuQueueState *state;
-  guint index;
-
-  state = read_event (self, call, VHU_EVENT_WRITE, &event, &index, error);
-  if (state == NULL)
-    return FALSE;
-
-  vhu_queue_set_error (state->queue, event, call->transaction);
-  return TRUE;
+  return set_written_event (self, call, vhu_queue_set_error, error);
 }
 
 gboolean
@@ -486,9 +507,7 @@ vhu_session_set_vring_enable (VhuSession  *self,
   VhuVringState message;
   VhuQueueState *state;
 
-  if (!vhu_message_read_vring_state (&call->message, &message, error))
-    return FALSE;
-  state = find_queue (self, message.index, error);
+  state = read_state (self, call, &message, error);
   if (state == NULL)
     return FALSE;
 

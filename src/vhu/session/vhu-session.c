@@ -5,6 +5,8 @@
 
 #include "vhu-session-internal-private.h"
 
+#include "vhu-source-private.h"
+
 /* The bits between 24 and 49 belong to the transport and the rings; of these we
  * show what the rings implement. All others belong to the kind of device. */
 #define TRANSPORT_BITS \
@@ -50,16 +52,6 @@ static void read_messages (VhuSession *self);
 
 /* Sources on the socket. */
 
-static void
-clear_source (GSource **source)
-{
-  if (*source == NULL)
-    return;
-
-  g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
-}
-
 static gboolean
 input_cb (GSocket      *socket,
           GIOCondition  condition,
@@ -92,7 +84,7 @@ watch_socket (VhuSession      *self,
   if (self->input != NULL && self->watch == watch)
     return;
 
-  clear_source (&self->input);
+  vhu_clear_source (&self->input);
   self->watch = watch;
   self->input = g_socket_create_source (socket, inputs ? G_IO_IN : G_IO_HUP, NULL);
   g_source_set_static_name (self->input, "vhu-session-input");
@@ -400,8 +392,8 @@ vhu_session_close (VhuSession   *self,
 
   g_object_ref (self);
   self->phase = VHU_SESSION_CLOSING;
-  clear_source (&self->input);
-  clear_source (&self->output);
+  vhu_clear_source (&self->input);
+  vhu_clear_source (&self->output);
   g_socket_close (vhu_stream_get_socket (self->stream), NULL);
   close_channel (self);
   self->owner->hung_up (self, error, self->owner_data);
@@ -565,8 +557,8 @@ vhu_session_finalize (GObject *object)
 {
   VhuSession *self = VHU_SESSION (object);
 
-  clear_source (&self->input);
-  clear_source (&self->output);
+  vhu_clear_source (&self->input);
+  vhu_clear_source (&self->output);
   call_clear (&self->call);
   g_free (self->queues);
   g_clear_pointer (&self->memory, vhu_memory_unref);
